@@ -1,0 +1,19 @@
+// dynlib.h: libraries opened at first use, so that a run pays only for what it needs (libvips costs
+// 0.04 s and 29 MB, OpenVINO more). Threads: any; opening the same table twice is harmless.
+#ifndef PLO_BASE_DYNLIB_H
+#define PLO_BASE_DYNLIB_H
+
+#include <stddef.h>
+
+struct plo_dynlib_symbol {
+    const char *name;
+    void **slot; // where the address goes
+};
+
+// Opens the first of `names` (NULL-ended; file names or paths) that loads and fills every slot.
+// Returns 0, or -1 with a one-line reason in `why`. The library stays open until the process ends:
+// the libraries concerned start threads and register handlers that cannot be taken back.
+int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *symbols, size_t count,
+                    char *why, size_t why_size);
+
+#endif
