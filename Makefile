@@ -5,6 +5,10 @@
 #   make test       all tests
 #   make bench      the speed table
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
+#   make format     lay out the C files as .clang-format has it (FILES= for some of them)
+#   make clean      remove build/; make distclean: .deps/ too
+#
+# tools/test.sh STAGE runs one stage of the tests.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -12,7 +16,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test bench install clean distclean help setup
+.PHONY: all demo test bench install format clean distclean help setup
 
 all: $(BUILD)/build.ninja
 	@$(NINJA) -C $(BUILD)
@@ -34,13 +38,17 @@ test:
 bench:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory all
-	@tools/bench.sh $(BUILD)
+	@bench/run.sh $(BUILD)
 
-# Debian's own layout wants lib/<triplet>; PREFIX/lib is what the installed program expects.
 install: all
 	@$(MESON) configure $(BUILD) --prefix "$(abspath $(PREFIX))"
 	@DESTDIR="$(DESTDIR)" PATH="$(CURDIR)/.deps/venv/bin:$$PATH" $(MESON) install -C $(BUILD) --quiet
 	@echo "installed in $(DESTDIR)$(abspath $(PREFIX)): bin/pipilo, lib/libpipilo.so, include/pipilo"
+
+FILES = $$(git ls-files '*.c' '*.h')
+format:
+	@tools/setup.sh test
+	@.deps/venv/bin/clang-format -i $(FILES)
 
 clean:
 	rm -rf build

@@ -22,10 +22,10 @@ photo_debs="lomiri-wallpapers-16.04"
 photo_wheels="scikit-learn==1.9.1 scikit-image==0.26.0"
 
 apt_build="gcc libc6-dev make pkg-config git ca-certificates
-    libjpeg62-turbo-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
+    libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
     libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev"
-apt_test="g++ libcmocka-dev clang-14 clang-format-14 valgrind
-    libheif-examples webp sqlite3 man-db mandoc"
+apt_test="g++ libcmocka-dev clang valgrind
+    libheif-examples webp sqlite3 mandoc"
 
 case $level in
 build) apt_wanted=$apt_build ;;
@@ -123,7 +123,7 @@ other_system_step() {
     done
     [ -n "$(find_python)" ] || lacking="$lacking python>=3.11(with venv)"
     if [ "$level" = test ]; then
-        for tool in c++ clang clang-format valgrind heif-enc cwebp sqlite3; do
+        for tool in c++ clang valgrind heif-enc cwebp sqlite3; do
             command -v $tool > /dev/null || lacking="$lacking $tool"
         done
     fi
