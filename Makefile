@@ -16,16 +16,12 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test bench install format clean distclean help setup
+.PHONY: all demo test bench install format clean distclean help
 
-all: $(BUILD)/build.ninja
-	@$(NINJA) -C $(BUILD)
-
-setup:
+all:
 	@tools/setup.sh build
-
-$(BUILD)/build.ninja: | setup
-	@PATH="$(CURDIR)/.deps/venv/bin:$$PATH" $(MESON) setup $(BUILD)
+	@tools/configure.sh $(BUILD)
+	@$(NINJA) -C $(BUILD)
 
 demo:
 	@tools/setup.sh demo

@@ -191,7 +191,7 @@ def check_head_comment():
 
 
 def check_text():
-    """No TODO, no tabs or trailing space, no line past 100, a newline at the end."""
+    """Nothing left for later, no tabs or trailing space, no line past 100, a newline at the end."""
     marker = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]) + r")\b")
     suffixes = (".c", ".h", ".py", ".sh", ".build", ".options", ".def", ".md", ".in", "Makefile")
     for name in tracked(*suffixes):
