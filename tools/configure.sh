@@ -15,7 +15,8 @@ place="$(pwd) meson $(meson --version)"
 key="$place $(
     {
         echo "$@"
-        find src cli examples bench tests include -name meson.build -o -path 'include/*.h' | sort
+        find src cli examples bench tests include -name meson.build -o -path 'include/*.h' 2> /dev/null |
+            sort
     } | sha256sum | cut -d' ' -f1
 )"
 before=$(cat "$dir/configured-from" 2> /dev/null || :)

@@ -55,6 +55,11 @@ python_usable() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null
 }
 
+# The environment knows its own path, so a moved checkout gets a new one. Which Python made it does
+# not matter while it runs: root's may be another than the user's.
+venv_key=$(fingerprint "$root")
+venv_there() { done_before venv "$venv_key" && "$deps/venv/bin/python" -c '' 2> /dev/null; }
+
 # The first Python 3.11 or later that can make a virtual environment.
 find_python() {
     for candidate in python3 /usr/bin/python3 python3.11 python3.12 python3.13; do
@@ -65,7 +70,6 @@ find_python() {
     done
 }
 
-# Another compiler, or a package that another one stands in for, is as good: ask for what is used.
 apt_missing() {
     installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $apt_wanted 2> /dev/null || :)
     for package in $apt_wanted; do
@@ -78,7 +82,7 @@ $package installed
         *) printf '%s ' "$package" ;;
         esac
     done
-    [ -n "$(find_python)" ] || printf 'python3 python3-venv '
+    venv_there || [ -n "$(find_python)" ] || printf 'python3 python3-venv '
 }
 
 apt_run() {
@@ -121,7 +125,7 @@ other_system_step() {
     for module in $modules; do
         pkg-config --exists "$module" 2> /dev/null || lacking="$lacking $module(pkg-config)"
     done
-    [ -n "$(find_python)" ] || lacking="$lacking python>=3.11(with venv)"
+    venv_there || [ -n "$(find_python)" ] || lacking="$lacking python>=3.11(with venv)"
     if [ "$level" = test ]; then
         for tool in c++ clang valgrind heif-enc cwebp sqlite3; do
             command -v $tool > /dev/null || lacking="$lacking $tool"
@@ -139,17 +143,13 @@ pip_quiet() {
         { tail -n 20 "$deps/pip.log" >&2; die "pip failed; the whole of it is in $deps/pip.log"; }
 }
 
-# The environment knows its own path, so a moved checkout gets a new one.
 venv_step() {
+    venv_there && return
     python=$(find_python)
-    key=$(fingerprint "$root" "$python" "$("$python" -c 'import sys; print(sys.version)')")
-    if ! done_before venv "$key" || [ ! -x "$deps/venv/bin/python" ]; then
-        say "making a Python environment in $deps/venv"
-        rm -rf "$deps/venv" "$stamps"/pip-*
-        "$python" -m venv "$deps/venv"
-        mark_done venv "$key"
-    fi
-    venv_key=$key
+    say "making a Python environment in $deps/venv"
+    rm -rf "$deps/venv" "$stamps"/pip-*
+    "$python" -m venv "$deps/venv"
+    mark_done venv "$venv_key"
 }
 
 # requirements_step NAME: install tools/requirements/NAME.txt.
@@ -228,7 +228,7 @@ model_step() {
 
 # --- the order -----------------------------------------------------------------------------------
 
-mkdir -p "$stamps"
+mkdir -p "$stamps" && [ -w "$stamps" ] || die "$root/$deps is not yours to write"
 if [ -z "${PIPILO_SETUP_LOCKED:-}" ] && command -v flock > /dev/null; then
     PIPILO_SETUP_LOCKED=1 exec flock "$deps/lock" sh tools/setup.sh "$level"
 fi
