@@ -48,7 +48,7 @@ struct pipilo_param {
     const char *help;    // one line
 };
 
-// The arguments of one instance, bound to its parameter table and checked.
+// The arguments of one instance, bound to its parameter table and checked; valid until `close`.
 typedef struct pipilo_args pipilo_args;
 
 // The argument `name`, which must stand in the table; None gives false, 0 or NULL. Borrowed.
@@ -57,6 +57,9 @@ PIPILO_API int64_t pipilo_args_int(const pipilo_args *args, const char *name);
 PIPILO_API double pipilo_args_float(const pipilo_args *args, const char *name);
 PIPILO_API const char *pipilo_args_string(const pipilo_args *args, const char *name);
 PIPILO_API pipilo_value *pipilo_args_value(const pipilo_args *args, const char *name);
+
+// What pipilo_callable_create_from was given, or NULL.
+PIPILO_API void *pipilo_args_cookie(const pipilo_args *args);
 
 // Some rows for a call. `in` holds rows x columns borrowed values, row after row. `out` holds one
 // place a row, NULL at first, which the call fills with a value it owns and so gives away; a place

@@ -1,0 +1,53 @@
+// library.h: the process-wide side: memory budget, threads, what is alive, closing.
+//
+// Nothing has to be opened: the library sets itself up at first use. Settings take effect for what is
+// started afterwards. pipilo_close gives everything back and proves that nothing is left.
+//
+// Threads: any, except pipilo_close, which wants the library otherwise idle.
+#ifndef PIPILO_LIBRARY_H
+#define PIPILO_LIBRARY_H
+
+#include "error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// pipilo's version, e.g. "0.1.0"; static.
+PIPILO_API const char *pipilo_version(void);
+
+// The memory budget in bytes for the process; 0 = the default: half of the smaller of the cgroup's
+// limit and the RAM.
+PIPILO_API void pipilo_set_memory(uint64_t bytes);
+
+// Threads that work on pipelines; 0 = one for each core this process may use. Takes effect when the
+// pool starts, with the first run. Errors: PIPILO_EINVALID (over 1024), PIPILO_EBUSY (it runs).
+PIPILO_API int pipilo_set_threads(unsigned threads, struct pipilo_error *err);
+
+// What is alive now, and the memory budget. Grows at the end only.
+struct pipilo_stats {
+    uint32_t struct_size; // set by the caller to sizeof(struct pipilo_stats)
+    int64_t values, images, pipelines, runs, models, sources, tables; // objects alive
+    int64_t allocations;       // blocks from pipilo's allocator
+    uint64_t budget_limit;     // bytes
+    uint64_t budget_used;      // bytes charged and reserved now
+    uint64_t budget_peak;      // the highest so far
+    uint64_t model_loads;      // models loaded since the start
+    uint64_t memory_anonymous; // RssAnon of the process, bytes; 0 where unknown
+};
+PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
+
+// Drops what is idle: models nobody uses, free heap. Returns how many models were dropped.
+PIPILO_API size_t pipilo_trim(void);
+
+// Stops the threads, drops every cache and checks that nothing is alive. Errors: PIPILO_EBUSY, naming
+// what is left. The library may be used again afterwards.
+PIPILO_API int pipilo_close(struct pipilo_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

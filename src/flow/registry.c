@@ -1,0 +1,172 @@
+// registry.c: the table of operators, kept sorted by name (see registry.h).
+#include "flow/registry.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <string.h>
+
+#include <pipilo/pipeline.h>
+
+#include "base/str.h"
+#include "core/fail.h"
+
+// The lock guards everything below. It is recursive because the filler registers operators while
+// the first look-up holds it.
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static const struct pipilo_operator **table;
+static size_t count;
+static int (*filler)(struct pipilo_error *err);
+static bool filled;
+
+void plo_registry_set_filler(int (*fill)(struct pipilo_error *err))
+{
+    filler = fill;
+}
+
+static int fill_once(struct pipilo_error *err)
+{
+    if (filled || filler == NULL)
+        return 0;
+    filled = true;
+    int result = filler(err);
+    if (result < 0)
+        filled = false;
+    return result;
+}
+
+static bool valid_word(const char *from, const char *to)
+{
+    if (from == to || isdigit((unsigned char)*from))
+        return false;
+    for (; from < to; from++)
+        if (!isalnum((unsigned char)*from) && *from != '_')
+            return false;
+    return true;
+}
+
+static bool valid_name(const char *name)
+{
+    const char *end = name + strlen(name);
+    const char *dot = strchr(name, '.');
+    return dot == NULL ? valid_word(name, end) : valid_word(name, dot) && valid_word(dot + 1, end);
+}
+
+// Where `name` stands or would stand.
+static size_t position(const char *name, bool *found)
+{
+    size_t low = 0, high = count;
+    *found = false;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(table[middle]->name, name);
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int insert(const struct pipilo_operator *op, struct pipilo_error *err)
+{
+    bool found;
+    size_t at = position(op->name, &found);
+    if (found)
+        return plo_fail(err, PIPILO_EEXISTS, "an operator '%s' is registered already", op->name);
+    const struct pipilo_operator **grown = plo_realloc(table, count + 1, sizeof *table);
+    if (grown == NULL)
+        return plo_fail_nomem(err, (count + 1) * sizeof *table);
+    table = grown;
+    memmove(&table[at + 1], &table[at], (count - at) * sizeof *table);
+    table[at] = op;
+    count++;
+    return 0;
+}
+
+int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_error *err)
+{
+    if (op->struct_size < sizeof *op || op->call == NULL)
+        return plo_fail(err, PIPILO_EINVALID, "an operator's table needs its size and a call");
+    if (op->name == NULL || !valid_name(op->name))
+        return plo_fail(err, PIPILO_EINVALID,
+                        "'%s' is not an operator's name: 'name' or 'category.name'",
+                        op->name != NULL ? op->name : "");
+    pthread_mutex_lock(&lock);
+    int result = fill_once(err);
+    if (result == 0)
+        result = insert(op, err);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+const struct pipilo_operator *pipilo_operator_at(size_t index)
+{
+    pthread_mutex_lock(&lock);
+    fill_once(NULL);
+    const struct pipilo_operator *op = index < count ? table[index] : NULL;
+    pthread_mutex_unlock(&lock);
+    return op;
+}
+
+const struct pipilo_operator *pipilo_operator_find(const char *name)
+{
+    bool found;
+    pthread_mutex_lock(&lock);
+    fill_once(NULL);
+    size_t at = position(name, &found);
+    const struct pipilo_operator *op = found ? table[at] : NULL;
+    pthread_mutex_unlock(&lock);
+    return op;
+}
+
+// Also finds the operator whose part behind the dot was given alone.
+const char *pipilo_operator_nearest(const char *name)
+{
+    const char *nearest = NULL;
+    pthread_mutex_lock(&lock);
+    fill_once(NULL);
+    const char **names = plo_alloc0(count + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        const char *dot = strchr(table[i]->name, '.');
+        names[i] = table[i]->name;
+        if (dot != NULL && strcmp(dot + 1, name) == 0)
+            nearest = table[i]->name;
+    }
+    if (names != NULL && nearest == NULL)
+        nearest = plo_str_nearest(name, names);
+    plo_free(names);
+    pthread_mutex_unlock(&lock);
+    return nearest;
+}
+
+int plo_registry_find(const char *name, const struct pipilo_operator **out,
+                      struct pipilo_error *err)
+{
+    pthread_mutex_lock(&lock);
+    int result = fill_once(err);
+    pthread_mutex_unlock(&lock);
+    PLO_TRY(result);
+    *out = pipilo_operator_find(name);
+    if (*out != NULL)
+        return 0;
+    const char *nearest = pipilo_operator_nearest(name);
+    if (nearest != NULL)
+        return plo_fail(err, PIPILO_ENOTFOUND, "there is no operator '%s'; did you mean '%s'?", name,
+                        nearest);
+    return plo_fail(err, PIPILO_ENOTFOUND, "there is no operator '%s'; `pipilo ops` lists them",
+                    name);
+}
+
+void plo_registry_reset(void)
+{
+    pthread_mutex_lock(&lock);
+    plo_free(table);
+    table = NULL;
+    count = 0;
+    filled = false;
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,19 @@
+// registry.h: the operators known by name. flow knows none by itself: src/ops fills the registry
+// when the library is first used, users add their own.
+// Threads: any.
+#ifndef PLO_FLOW_REGISTRY_H
+#define PLO_FLOW_REGISTRY_H
+
+#include <pipilo/sys/op.h>
+
+// Called once, before the registry is first read: registers the built-in operators. Set by src/api.
+void plo_registry_set_filler(int (*fill)(struct pipilo_error *err));
+
+// The operator, or a PIPILO_ENOTFOUND that names the nearest one.
+int plo_registry_find(const char *name, const struct pipilo_operator **out,
+                      struct pipilo_error *err);
+
+// Forgets all operators (the built-in ones come back at the next use) and frees the table.
+void plo_registry_reset(void);
+
+#endif
