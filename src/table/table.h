@@ -1,0 +1,136 @@
+// table.h: rows kept. A writer takes rows one after the other and makes a .db, .npy or .jsonl file of
+// them, or JSON lines on standard output; a reader gives the vectors and rows of a .db or .npy back.
+// docs/file-formats.md says what the files hold.
+//
+//     struct plo_table *table = NULL;
+//     PLO_TRY(plo_table_create(&table, "out.npy", &meta, &options, err));
+//     result = plo_table_append(table, &row, err);           // once a row
+//     if (result == 0)
+//         result = plo_table_finish(table, err);
+//     plo_table_close(table);                                // without a finish: nothing is left
+//
+// While a table is written, everything lies beside OUT under names that begin with OUT's name
+// (out.npy.partial...); plo_table_finish renames it. A .db that is updated is the exception: it is
+// changed in place, in transactions, so that a run that was killed can be taken up again.
+//
+// Threads: a table belongs to one thread at a time.
+#ifndef PLO_TABLE_TABLE_H
+#define PLO_TABLE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pipilo/error.h>
+
+struct plo_table;
+
+enum { PLO_TABLE_DIM_LIMIT = 1 << 20 };
+
+// What is true of every row. Strings are UTF-8; the JSON ones hold an object each, NULL is {}.
+struct plo_table_meta {
+    const char *fingerprint;      // its id
+    const char *fingerprint_json; // what it was made from
+    const char *noted_json;       // what was noted but does not count (engine version, CPU)
+    const char *model;            // the model's name
+    size_t dim;
+    const char *version;       // of pipilo
+    const char *settings_json; // what a query must be embedded with
+};
+
+struct plo_table_options {
+    bool force;  // replace what is there
+    bool update; // add to what is there; nothing there is no failure
+};
+
+struct plo_table_member {
+    const char *name;
+    uint64_t size;
+    const void *bytes; // NULL where only name and size are known
+};
+
+// A row. Appended: all is borrowed for the call. Read: all belongs to the table, until the next call
+// with it.
+struct plo_row {
+    // Its number, from 0. When appending: -1, or in an update what plo_table_known gave.
+    int64_t row;
+    const char *source;
+    const char *code;    // an error's name, NULL in a good row
+    const char *message; // NULL in a good row
+    uint32_t width;      // upright; 0: unknown
+    uint32_t height;
+    const float *vector; // dim values; NULL in a row with an error
+    const void *thumbnail;
+    size_t thumbnail_size;
+    uint64_t size; // of the input, for updates
+    int64_t mtime_ns;
+    const char *key; // archives only, else NULL
+    const struct plo_table_member *members;
+    size_t member_count;
+};
+
+// --- writing ---
+
+// The kind follows from the path: .db or .sqlite, .npy, .jsonl, or "-".
+// Errors: PIPILO_EINVALID for another suffix or a dim of 0; PIPILO_EEXISTS for an OUT that is there
+// without force or update; PIPILO_EMISMATCH for an update with another fingerprint or dim (both in
+// the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND for a folder
+// that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO; PIPILO_ENOMEM.
+int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
+                     const struct plo_table_options *options, struct pipilo_error *err);
+
+// In an update: 1 where the store already has this input unchanged (the run may pass over it),
+// 0 where it is to be embedded, with `*row` set to what plo_row.row must be: the row that is
+// replaced (it failed, or the file has changed) or -1. Asked n times for a source, it answers for
+// the source's nth row. Outside an update always 0 and -1.
+int plo_table_known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,
+                    int64_t *row, struct pipilo_error *err);
+
+// Errors: PIPILO_EIO (a full disk among them), PIPILO_ENOMEM. After one the table may only be closed.
+int plo_table_append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err);
+
+// Writes what is left, syncs and gives the files their names. Errors: as plo_table_append;
+// PIPILO_EEXISTS where OUT has come to be in the meantime. On failure nothing is left.
+int plo_table_finish(struct plo_table *table, struct pipilo_error *err);
+
+// Rows appended by this writer, replaced ones included.
+int64_t plo_table_appended(const struct plo_table *table);
+
+// --- reading ---
+
+// Opens a .db or .npy (with the .jsonl and .meta.json beside it). Everything is checked, nothing is
+// believed. Errors: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT for another suffix, PIPILO_ECORRUPT,
+// PIPILO_ENOMEM.
+int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error *err);
+
+// Borrowed until plo_table_close. Row numbers run from 0 to plo_table_rows - 1; in a .db from which
+// rows were deleted by other means there are gaps.
+const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
+int64_t plo_table_rows(const struct plo_table *table);
+
+// Copies the vectors of `count` rows from `first` on to `out` (count * dim floats). `valid[i]` is 0
+// where row first + i has none; its floats are then not to be used. Errors: PIPILO_EINVALID for
+// rows that are not there, PIPILO_ECORRUPT, PIPILO_EIO.
+int plo_table_vectors(struct plo_table *table, int64_t first, size_t count, float *out,
+                      uint8_t *valid, struct pipilo_error *err);
+
+// One row, its members and vector left out. Errors: PIPILO_ENOTFOUND, PIPILO_ECORRUPT, PIPILO_EIO.
+int plo_table_row(struct plo_table *table, int64_t number, struct plo_row *row,
+                  struct pipilo_error *err);
+
+struct plo_table_count {
+    const char *code; // an error's name
+    int64_t rows;
+};
+
+// How many rows failed, by code, in the order of the names. `*counts` is borrowed until
+// plo_table_close. Reads every row's status.
+int plo_table_errors(struct plo_table *table, const struct plo_table_count **counts, size_t *count,
+                     struct pipilo_error *err);
+
+// --- both ---
+
+// Closes a reader; of a writer that was not finished removes all it had written. NULL is allowed.
+void plo_table_close(struct plo_table *table);
+
+#endif
