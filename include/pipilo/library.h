@@ -37,6 +37,10 @@ struct pipilo_stats {
     uint64_t budget_peak;      // the highest so far
     uint64_t model_loads;      // models loaded since the start
     uint64_t memory_anonymous; // RssAnon of the process, bytes; 0 where unknown
+
+    // What the inputs of read_dir passed over since the start: hidden names; names without a
+    // picture's suffix; links to nowhere or back, sockets, devices; rows an update had already.
+    uint64_t skipped_hidden, skipped_other, skipped_irregular, skipped_unchanged;
 };
 PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 

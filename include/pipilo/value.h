@@ -127,6 +127,27 @@ PIPILO_API pipilo_value *pipilo_value_list_item(const pipilo_value *value, size_
 PIPILO_API const struct pipilo_error *pipilo_value_error(const pipilo_value *value);
 PIPILO_API void *pipilo_value_object(const pipilo_value *value);
 
+// What a picture's header says.
+struct pipilo_image_info {
+    uint32_t struct_size;   // set by the caller to sizeof(struct pipilo_image_info)
+    uint32_t width, height; // pixels, of the upright picture
+    uint8_t orientation;    // EXIF's 1..8; 1 where the file says nothing
+    const char *format;     // "jpeg", .., or "pixels" for one that is decoded; static
+    const char *path;       // the file, or NULL; borrowed from the value
+};
+
+// Reads the header of an image value, once; nothing is decoded. Errors: PIPILO_EINVALID for a value
+// of another kind, PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT, PIPILO_ECORRUPT, PIPILO_ETRUNCATED,
+// PIPILO_ENOMEM.
+PIPILO_API int pipilo_value_image_info(struct pipilo_image_info *out, const pipilo_value *image,
+                                       struct pipilo_error *err);
+
+// All pixels of an image value, decoded and upright: a tensor uint8 [height, width, 3]. `mode` is
+// "RGB" (also NULL) or "BGR". Errors: as pipilo_value_image_info, and PIPILO_ELIMIT for a picture
+// above 2^28 pixels.
+PIPILO_API int pipilo_value_image_pixels(pipilo_value **out, const pipilo_value *image,
+                                         const char *mode, struct pipilo_error *err);
+
 // Memory the value holds, in bytes, itself included.
 PIPILO_API size_t pipilo_value_size(const pipilo_value *value);
 

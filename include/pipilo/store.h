@@ -1,0 +1,136 @@
+// store.h: reading what write_npy and write_sqlite have made: rows, errors, and the nearest vectors.
+//
+//     pipilo_store *store = NULL;
+//     struct pipilo_query query = PIPILO_QUERY_INIT;
+//     struct pipilo_hits *hits = NULL;
+//     pipilo_store_open(&store, "photos.db", &err);
+//     pipilo_value_create_image_file(&query.picture, "beach.jpg", &err);
+//     if (pipilo_store_search(&hits, store, &query, 1, 10, NULL, &err) == 0)
+//         for (size_t i = 0; i < hits[0].count; i++)
+//             printf("%.4f %s\n", hits[0].list[i].score, hits[0].list[i].source);
+//     pipilo_free(hits);
+//     pipilo_value_unref(&query.picture);
+//     pipilo_store_close(&store);
+//
+// The search is exact: the cosine of the query with every row that has a vector. A picture is
+// embedded by the store's model with the settings the store was made with.
+//
+// Threads: a store belongs to one thread at a time; several may have the same file open.
+#ifndef PIPILO_STORE_H
+#define PIPILO_STORE_H
+
+#include "value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pipilo_store pipilo_store;
+
+// Opens a .db, .sqlite or .npy (with the .jsonl and .meta.json beside it). Errors: PIPILO_ENOTFOUND,
+// PIPILO_EIO, PIPILO_EFORMAT (another suffix), PIPILO_ECORRUPT, PIPILO_ENOMEM.
+PIPILO_API int pipilo_store_open(pipilo_store **out, const char *path, struct pipilo_error *err);
+
+// Closes and sets the pointer to NULL; NULL inside is allowed.
+PIPILO_API void pipilo_store_close(pipilo_store **store);
+
+// What is true of the whole store; strings are never NULL. Grows at the end only.
+struct pipilo_store_info {
+    const char *path;
+    int64_t rows;                 // failed ones included
+    size_t dim;                   // values a vector
+    const char *model;            // the model's name
+    const char *model_spec;       // how it was named when the store was made; "" where unknown
+    const char *fingerprint;      // 64 hex digits
+    const char *fingerprint_json; // what it is the digest of
+    const char *noted_json;       // noted beside it: engine version, CPU
+    const char *settings_json;    // precision, fast, exif, normalize
+    const char *version;          // of the pipilo that made it
+};
+
+// Borrowed until the store is closed.
+PIPILO_API const struct pipilo_store_info *pipilo_store_info(const pipilo_store *store);
+
+struct pipilo_store_count {
+    const char *code; // an error's name, as pipilo_error_name
+    int64_t rows;
+};
+
+// How many rows failed, by code, sorted by name; borrowed until the store is closed. Reads every
+// row's status. Errors: PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_ENOMEM.
+PIPILO_API int pipilo_store_errors(const struct pipilo_store_count **counts, size_t *count,
+                                   pipilo_store *store, struct pipilo_error *err);
+
+// One row. Strings and bytes are borrowed until the next call with the store.
+struct pipilo_store_row {
+    int64_t row; // its number, from 0
+    const char *source;
+    const char *code;       // an error's name; NULL in a good row
+    const char *message;    // NULL in a good row
+    uint32_t width, height; // pixels, of the upright picture; 0: unknown
+    const void *thumbnail;  // JPEG; NULL: none
+    size_t thumbnail_size;
+    const char *key; // in a tar archive; else NULL
+};
+
+// Errors: PIPILO_ENOTFOUND, PIPILO_ECORRUPT, PIPILO_EIO.
+PIPILO_API int pipilo_store_row(struct pipilo_store_row *out, pipilo_store *store, int64_t row,
+                                struct pipilo_error *err);
+
+// Copies the vectors of `count` rows from `first` on to `out`, count x dim floats in row order; a
+// row that has none is all NaN. Errors: PIPILO_EINVALID (rows that are not there), PIPILO_ECORRUPT,
+// PIPILO_EIO.
+PIPILO_API int pipilo_store_vectors(float *out, pipilo_store *store, int64_t first, size_t count,
+                                    struct pipilo_error *err);
+
+// What to look for; exactly one of vector, picture and row is set.
+struct pipilo_query {
+    uint32_t struct_size;
+    const float *vector;   // dim values; its length does not matter
+    pipilo_value *picture; // an image, a path or bytes; borrowed
+    int64_t row;           // of this store; -1: none
+};
+#define PIPILO_QUERY_INIT                                     \
+    {                                                         \
+        .struct_size = sizeof(struct pipilo_query), .row = -1 \
+    }
+
+struct pipilo_hit {
+    int64_t row;
+    const char *source;
+    float score; // the cosine, -1..1
+};
+
+// What one query found, the highest score first; equal scores by row.
+struct pipilo_hits {
+    size_t count;
+    const struct pipilo_hit *list;
+};
+
+struct pipilo_search_options {
+    uint32_t struct_size;
+    const char *model;  // instead of the store's, to embed pictures with; NULL: the store's
+    const char *device; // NULL: the engine's default
+    const char *home;   // the model home; NULL: the default
+};
+#define PIPILO_SEARCH_OPTIONS_INIT                          \
+    {                                                       \
+        .struct_size = sizeof(struct pipilo_search_options) \
+    }
+
+// Finds the `limit` nearest rows of each query, in one pass over the store for all queries. *out
+// gets one pipilo_hits a query, all in one block that the caller frees with pipilo_free. `options`
+// may be NULL. Memory: 64 KiB of vectors at a time, and the results.
+// Errors: PIPILO_EMISMATCH where the model would make other vectors, with both fingerprints;
+// PIPILO_EINVALID (no or several things to look for, a limit of 0); PIPILO_ENOTFOUND (row, model);
+// PIPILO_EMODEL; what a picture gives that cannot be read; PIPILO_ECORRUPT, PIPILO_EIO,
+// PIPILO_EENGINE, PIPILO_ENOMEM, PIPILO_EBUDGET.
+PIPILO_API int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
+                                   const struct pipilo_query *queries, size_t query_count,
+                                   size_t limit, const struct pipilo_search_options *options,
+                                   struct pipilo_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
