@@ -10,27 +10,25 @@
 #include "base/str.h"
 #include "core/fail.h"
 
-// The lock guards everything below. It is recursive because the filler registers operators while
-// the first look-up holds it.
+// The lock guards everything below. It is recursive because plo_operators_fill registers operators
+// while the first look-up holds it.
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static const struct pipilo_operator **table;
 static size_t count;
-static int (*filler)(struct pipilo_error *err);
 static bool filled;
 
-void plo_registry_set_filler(int (*fill)(struct pipilo_error *err))
-{
-    filler = fill;
-}
-
+// Sets `filled` first: the filler comes back here by registering. What a failure left registered is
+// forgotten, so that the next use begins anew.
 static int fill_once(struct pipilo_error *err)
 {
-    if (filled || filler == NULL)
+    if (filled)
         return 0;
     filled = true;
-    int result = filler(err);
-    if (result < 0)
+    int result = plo_operators_fill(err);
+    if (result < 0) {
         filled = false;
+        count = 0;
+    }
     return result;
 }
 

@@ -6,8 +6,9 @@
 
 #include <pipilo/sys/op.h>
 
-// Called once, before the registry is first read: registers the built-in operators. Set by src/api.
-void plo_registry_set_filler(int (*fill)(struct pipilo_error *err));
+// Registers the built-in operators. Called once, before the registry is first read; defined above
+// flow, by src/ops/operators.c, and by each test program of flow for itself.
+int plo_operators_fill(struct pipilo_error *err);
 
 // The operator, or a PIPILO_ENOTFOUND that names the nearest one.
 int plo_registry_find(const char *name, const struct pipilo_operator **out,
