@@ -32,9 +32,8 @@ cat << END
 The nearest to $(basename "$query") is itself, then the same motorcycle seen by the other eye.
 What to type next:
 
-    $pipilo embed ~/Pictures -m $model -o pictures.db    # your own pictures
-    $pipilo search pictures.db some.jpg -k 10
-    $pipilo search $store --row 0
-    $pipilo ops                                          # what a pipeline can do
-    make install PREFIX=\$HOME/.local                     # pipilo on your PATH
+  your own pictures:           $pipilo embed ~/Pictures -m $model -o pictures.db
+  the nearest to one of them:  $pipilo search pictures.db some.jpg -k 10
+  what a pipeline can do:      $pipilo ops
+  pipilo on your PATH:         make install PREFIX=\$HOME/.local
 END

@@ -60,9 +60,9 @@ stage_clang() {
 count() {
     awk '
         # meson: "Ok:   12"
-        /^(Ok|Expected Fail): +[0-9]+$/ { ok += $NF }
-        /^(Fail|Timeout|Unexpected Pass): +[0-9]+$/ { bad += $NF }
-        /^(Skipped|Ignored): +[0-9]+$/ { skip += $NF }
+        /^(Ok|Expected Fail): +[0-9]+ *$/ { ok += $NF }
+        /^(Fail|Timeout|Unexpected Pass): +[0-9]+ *$/ { bad += $NF }
+        /^(Skipped|Ignored): +[0-9]+ *$/ { skip += $NF }
         # pytest: "1 failed, 12 passed, 2 skipped in 3.21s"; the style check: "style: 7 passed, 0 failed"
         / in [0-9.]+s( |$)/ || /^style: [0-9]+ passed/ {
             n = split($0, word, /[ ,:]+/)
