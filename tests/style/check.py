@@ -97,10 +97,13 @@ def check_format():
     run = subprocess.run(
         [tool, "--dry-run", *names], cwd=ROOT, capture_output=True, text=True
     )
+    first = {}
     for line in run.stderr.split("\n"):
-        match = re.match(r"(.+?:\d+):\d+: (?:warning|error): ", line)
+        match = re.match(r"(.+?):(\d+):\d+: (?:warning|error): ", line)
         if match:
-            yield f"{match[1]}: not as .clang-format has it; `make format` mends it"
+            first.setdefault(match[1], match[2])
+    for name, number in first.items():
+        yield f"{name}:{number}: not as .clang-format has it; `make format FILES={name}`"
 
 
 def check_include_direction():
@@ -182,7 +185,7 @@ def check_names():
 
 def check_head_comment():
     """Each source file opens with a comment that says its job."""
-    for name in tracked(".c", ".h", ".py", ".sh", "meson.build", ".def"):
+    for name in tracked(".c", ".h", ".def", ".py", ".sh"):
         lines = [line for line in lines_of(name) if line.strip() and not line.startswith("#!")]
         first = lines[0].strip() if lines else ""
         opening = ("//", "/*") if name.endswith((".c", ".h", ".def")) else ("#", '"""', 'r"""')
