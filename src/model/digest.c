@@ -1,0 +1,166 @@
+// digest.c: digests by a file's identity (see digest.h).
+//
+// A file that changed less than two seconds before it was read is not remembered: it could change
+// again within the same tick of its timestamps.
+#include "model/digest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "core/fail.h"
+
+enum { KEPT = 64, SETTLED_SECONDS = 2, CACHE_CEILING = 64 * 1024 };
+
+// A file's identity in words, and its digest.
+struct entry {
+    char identity[128];
+    char hex[PLO_SHA256_HEX];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
+static struct entry entries[KEPT];
+static size_t count; // ever stored; the newest is at (count - 1) % KEPT
+static bool cache_read;
+static int64_t reads;
+
+static void identify(const struct stat *s, char out[128])
+{
+    snprintf(out, 128, "%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ".%lx:%" PRIxMAX ".%lx",
+             (uintmax_t)s->st_dev, (uintmax_t)s->st_ino, (uintmax_t)s->st_size,
+             (uintmax_t)s->st_mtim.tv_sec, (unsigned long)s->st_mtim.tv_nsec,
+             (uintmax_t)s->st_ctim.tv_sec, (unsigned long)s->st_ctim.tv_nsec);
+}
+
+static char *cache_path(void)
+{
+    const char *off = getenv("PIPILO_CACHE");
+    const char *base = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (off != NULL && strcmp(off, "0") == 0)
+        return NULL;
+    if (base != NULL && base[0] == '/')
+        return plo_format("%s/pipilo/digests", base);
+    return home != NULL && home[0] == '/' ? plo_format("%s/.cache/pipilo/digests", home) : NULL;
+}
+
+static void store_locked(const char *identity, const char *hex)
+{
+    struct entry *entry = &entries[count++ % KEPT];
+    snprintf(entry->identity, sizeof entry->identity, "%s", identity);
+    snprintf(entry->hex, sizeof entry->hex, "%s", hex);
+}
+
+static const struct entry *find_locked(const char *identity)
+{
+    for (size_t i = 0; i < count && i < KEPT; i++)
+        if (strcmp(entries[i].identity, identity) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+// Lines of "identity digest"; one that is not so is passed over.
+static void read_cache_locked(const char *text)
+{
+    char identity[128], hex[PLO_SHA256_HEX];
+    for (const char *line = text; line != NULL && *line != '\0';) {
+        if (sscanf(line, "%127s %64[0-9a-f]", identity, hex) == 2 && strlen(hex) == 64)
+            store_locked(identity, hex);
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+}
+
+static void load_cache(void)
+{
+    char *path = cache_path(), *text = NULL;
+    if (path != NULL && plo_file_read_text(path, CACHE_CEILING, &text) < 0)
+        text = NULL;
+    pthread_mutex_lock(&lock);
+    if (!cache_read && text != NULL)
+        read_cache_locked(text);
+    cache_read = true;
+    pthread_mutex_unlock(&lock);
+    plo_free(path);
+    plo_free(text);
+}
+
+static void save_cache(void)
+{
+    struct plo_str str = PLO_STR_INIT;
+    pthread_mutex_lock(&lock);
+    for (size_t i = count > KEPT ? count - KEPT : 0; i < count; i++)
+        plo_str_addf(&str, "%s %s\n", entries[i % KEPT].identity, entries[i % KEPT].hex);
+    pthread_mutex_unlock(&lock);
+    char *path = cache_path();
+    if (path != NULL && !str.failed && str.data != NULL) {
+        char *slash = strrchr(path, '/');
+        *slash = '\0';
+        bool there = plo_file_make_folders(path) == 0;
+        *slash = '/';
+        if (there)
+            (void)plo_file_replace(path, str.data, str.length);
+    }
+    plo_free(path);
+    plo_str_reset(&str);
+}
+
+static bool find(const char *identity, char hex[PLO_SHA256_HEX])
+{
+    pthread_mutex_lock(&lock);
+    bool unread = !cache_read;
+    pthread_mutex_unlock(&lock);
+    if (unread)
+        load_cache();
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find_locked(identity);
+    if (entry != NULL)
+        memcpy(hex, entry->hex, PLO_SHA256_HEX);
+    pthread_mutex_unlock(&lock);
+    return entry != NULL;
+}
+
+int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_error *err)
+{
+    struct stat before, after;
+    char identity[128], again[128];
+    if (stat(path, &before) < 0)
+        return plo_fail_errno(err, -errno, "%s", path);
+    identify(&before, identity);
+    if (find(identity, hex))
+        return 0;
+    int result = plo_sha256_file(path, hex);
+    if (result < 0)
+        return plo_fail_errno(err, result, "%s", path);
+    bool kept = stat(path, &after) == 0;
+    if (kept)
+        identify(&after, again);
+    time_t changed = before.st_ctim.tv_sec > before.st_mtim.tv_sec ? before.st_ctim.tv_sec
+                                                                   : before.st_mtim.tv_sec;
+    kept = kept && strcmp(identity, again) == 0 && time(NULL) - changed >= SETTLED_SECONDS;
+    pthread_mutex_lock(&lock);
+    reads++;
+    if (kept && find_locked(identity) == NULL)
+        store_locked(identity, hex);
+    pthread_mutex_unlock(&lock);
+    if (kept)
+        save_cache();
+    return 0;
+}
+
+int64_t plo_digest_reads(void)
+{
+    pthread_mutex_lock(&lock);
+    int64_t value = reads;
+    pthread_mutex_unlock(&lock);
+    return value;
+}
