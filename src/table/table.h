@@ -1,6 +1,6 @@
-// table.h: rows kept. A writer takes rows one after the other and makes a .db, .npy or .jsonl file of
-// them, or JSON lines on standard output; a reader gives the vectors and rows of a .db or .npy back.
-// docs/file-formats.md says what the files hold.
+// table.h: rows kept. A writer takes rows one after the other and makes a .db, .npy or .jsonl file
+// of them, or JSON lines on standard output; a reader gives the vectors and rows of a .db or .npy
+// back. docs/file-formats.md says what the files hold.
 //
 //     struct plo_table *table = NULL;
 //     PLO_TRY(plo_table_create(&table, "out.npy", &meta, &options, err));
@@ -49,8 +49,8 @@ struct plo_table_member {
     const void *bytes; // NULL where only name and size are known
 };
 
-// A row. Appended: all is borrowed for the call. Read: all belongs to the table, until the next call
-// with it.
+// A row. Appended: all is borrowed for the call. Read: all belongs to the table, until the next
+// call with it.
 struct plo_row {
     // Its number, from 0. When appending: -1, or in an update what plo_table_known gave.
     int64_t row;
@@ -74,8 +74,9 @@ struct plo_row {
 // The kind follows from the path: .db or .sqlite, .npy, .jsonl, or "-".
 // Errors: PIPILO_EINVALID for another suffix or a dim of 0; PIPILO_EEXISTS for an OUT that is there
 // without force or update; PIPILO_EMISMATCH for an update with another fingerprint or dim (both in
-// the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND for a folder
-// that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO; PIPILO_ENOMEM.
+// the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND for a
+// folder that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO;
+// PIPILO_ENOMEM.
 int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
                      const struct plo_table_options *options, struct pipilo_error *err);
 
@@ -86,7 +87,8 @@ int plo_table_create(struct plo_table **out, const char *path, const struct plo_
 int plo_table_known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,
                     int64_t *row, struct pipilo_error *err);
 
-// Errors: PIPILO_EIO (a full disk among them), PIPILO_ENOMEM. After one the table may only be closed.
+// Errors: PIPILO_EIO (a full disk among them), PIPILO_ENOMEM. After one the table may only be
+// closed.
 int plo_table_append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err);
 
 // Writes what is left, syncs and gives the files their names. Errors: as plo_table_append;
@@ -99,8 +101,8 @@ int64_t plo_table_appended(const struct plo_table *table);
 // --- reading ---
 
 // Opens a .db or .npy (with the .jsonl and .meta.json beside it). Everything is checked, nothing is
-// believed. Errors: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT for another suffix, PIPILO_ECORRUPT,
-// PIPILO_ENOMEM.
+// believed. Errors: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT for another suffix,
+// PIPILO_ECORRUPT, PIPILO_ENOMEM.
 int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error *err);
 
 // Borrowed until plo_table_close. Row numbers run from 0 to plo_table_rows - 1; in a .db from which

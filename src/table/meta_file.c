@@ -1,0 +1,146 @@
+// meta_file.c: X.meta.json, written while the rows come and read back (see meta_file.h).
+#include "table/meta_file.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "core/fail.h"
+#include "table/scan.h"
+
+static const char format_name[] = "pipilo-vectors-1";
+
+void plo_mark_text(uint64_t mark, char text[PLO_MARK_TEXT])
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (int i = 0; i < PLO_MARK_TEXT; i++)
+        text[i] = letters[mark >> (6 * i) & 63];
+}
+
+int plo_meta_file_create(struct plo_meta_file *file, const char *path, const char *partial,
+                         const struct plo_table_meta *meta, struct pipilo_error *err)
+{
+    PLO_TRY(plo_outfile_create(&file->out, path, partial, err));
+    struct plo_str text = PLO_STR_INIT;
+    plo_str_addf(&text, "{\n  \"format\": \"%s\",\n  \"pipilo\": ", format_name);
+    plo_str_add_json(&text, meta->version);
+    plo_str_add(&text, ",\n  \"fingerprint\": ");
+    plo_str_add_json(&text, meta->fingerprint);
+    plo_str_add(&text, ",\n  \"fingerprint_of\": ");
+    plo_str_add(&text, meta->fingerprint_json);
+    plo_str_add(&text, ",\n  \"noted\": ");
+    plo_str_add(&text, meta->noted_json);
+    plo_str_add(&text, ",\n  \"model\": ");
+    plo_str_add_json(&text, meta->model);
+    plo_str_addf(&text, ",\n  \"dim\": %zu,\n  \"settings\": ", meta->dim);
+    plo_str_add(&text, meta->settings_json);
+    plo_str_add(&text, ",\n  \"file_marks\": \"");
+    int result = text.failed ? plo_fail_nomem(err, 0)
+                             : plo_outfile_write(&file->out, text.data, text.length, err);
+    file->marks_at = text.length;
+    plo_str_reset(&text);
+    return result;
+}
+
+int plo_meta_file_add(struct plo_meta_file *file, uint64_t mark, struct pipilo_error *err)
+{
+    char text[PLO_MARK_TEXT];
+    plo_mark_text(mark, text);
+    return plo_outfile_write(&file->out, text, sizeof text, err);
+}
+
+int plo_meta_file_change(struct plo_meta_file *file, int64_t row, uint64_t mark,
+                         struct pipilo_error *err)
+{
+    char text[PLO_MARK_TEXT];
+    plo_mark_text(mark, text);
+    uint64_t offset = file->marks_at + (uint64_t)row * PLO_MARK_TEXT;
+    return plo_outfile_patch(&file->out, offset, text, sizeof text, err);
+}
+
+int plo_meta_file_end(struct plo_meta_file *file, int64_t rows, struct pipilo_error *err)
+{
+    struct plo_str text = PLO_STR_INIT;
+    plo_str_addf(&text, "\",\n  \"rows\": %lld\n}\n", (long long)rows);
+    int result = text.failed ? plo_fail_nomem(err, 0)
+                             : plo_outfile_write(&file->out, text.data, text.length, err);
+    plo_str_reset(&text);
+    return result < 0 ? result : plo_outfile_sync(&file->out, err);
+}
+
+// A text field as a new string; NULL where it is none or memory ran out.
+static char *text_of(struct plo_scan_value value)
+{
+    struct plo_str text = PLO_STR_INIT;
+    if (!plo_scan_text(value, &text)) {
+        plo_str_reset(&text);
+        return NULL;
+    }
+    return plo_str_take(&text);
+}
+
+static char *object_of(struct plo_scan_value value)
+{
+    if (value.text == NULL || value.text[0] != '{')
+        return NULL;
+    return plo_strndup(value.text, value.length);
+}
+
+static int parse(struct plo_meta_read *read, const char *text, const char *path,
+                 struct pipilo_error *err)
+{
+    struct plo_scan_value format = { 0 }, version = { 0 }, id = { 0 }, made_of = { 0 },
+                          noted = { 0 }, model = { 0 }, dim = { 0 }, settings = { 0 },
+                          marks = { 0 }, rows = { 0 };
+    const struct plo_scan_field fields[] = {
+        { "format", &format }, { "pipilo", &version },         { "fingerprint", &id },
+        { "noted", &noted },   { "fingerprint_of", &made_of }, { "model", &model },
+        { "dim", &dim },       { "settings", &settings },      { "file_marks", &marks },
+        { "rows", &rows },
+    };
+    if (!plo_scan_object(text, strlen(text), fields, PLO_COUNT(fields)))
+        return plo_fail(err, PIPILO_ECORRUPT, "%s is not a JSON object", path);
+    if (format.length != sizeof format_name + 1 ||
+        memcmp(format.text + 1, format_name, sizeof format_name - 1) != 0)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s is not of the format %s", path, format_name);
+    int64_t number = 0;
+    if (!plo_scan_int(dim, &number) || number < 1 || number > PLO_TABLE_DIM_LIMIT)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s holds no sensible dim", path);
+    read->meta.dim = (size_t)number;
+    if (!plo_scan_int(rows, &read->rows) || read->rows < 0 ||
+        marks.length != (uint64_t)read->rows * PLO_MARK_TEXT + 2 || marks.text[0] != '"')
+        return plo_fail(err, PIPILO_ECORRUPT, "%s holds marks for another number of rows", path);
+    read->marks = plo_strndup(marks.text + 1, marks.length - 2);
+    read->meta.fingerprint = text_of(id);
+    read->meta.model = text_of(model);
+    read->meta.version = text_of(version);
+    read->meta.fingerprint_json = object_of(made_of);
+    read->meta.noted_json = object_of(noted);
+    read->meta.settings_json = object_of(settings);
+    if (read->marks == NULL || read->meta.fingerprint == NULL || read->meta.model == NULL ||
+        read->meta.version == NULL || read->meta.fingerprint_json == NULL ||
+        read->meta.noted_json == NULL || read->meta.settings_json == NULL)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s lacks a field, or one is of another type", path);
+    return 0;
+}
+
+int plo_meta_file_read(struct plo_meta_read *read, const char *path, struct pipilo_error *err)
+{
+    memset(read, 0, sizeof *read);
+    char *text = NULL;
+    int result = plo_file_read_text(path, (size_t)1 << 30, &text);
+    if (result < 0)
+        return plo_fail_errno(err, result, "cannot read %s", path);
+    result = parse(read, text, path, err);
+    plo_free(text);
+    if (result < 0)
+        plo_meta_read_reset(read);
+    return result;
+}
+
+void plo_meta_read_reset(struct plo_meta_read *read)
+{
+    plo_table_meta_reset(&read->meta);
+    plo_free(read->marks);
+    memset(read, 0, sizeof *read);
+}

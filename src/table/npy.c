@@ -1,0 +1,410 @@
+// npy.c: vectors as NumPy's .npy file, which numpy.load can map, with the rows beside it as X.jsonl
+// and X.meta.json. The header has room for any number of rows, so that it can be written when the
+// number is known without moving the data.
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fail.h"
+#include "table/kinds.h"
+#include "table/lines.h"
+#include "table/row_json.h"
+#include "table/rows_file.h"
+
+enum {
+    HEADER = 128,        // of the files written here
+    HEADER_LIMIT = 4096, // of those read
+    STRIDE = 1024,       // rows between two remembered places in X.jsonl
+};
+
+struct npy {
+    // writing
+    struct plo_outfile vectors;
+    struct plo_rows_file rows;
+    float *failed; // a row of NaN
+    int64_t count;
+    // reading
+    int fd;
+    uint64_t data_at;
+    int lines_fd;
+    uint64_t *places; // of every STRIDEth line; NULL until the lines have been read once
+    struct plo_lines lines;
+    struct plo_str texts;
+};
+
+static struct npy *npy_create(void)
+{
+    struct npy *npy = plo_alloc0(1, sizeof *npy);
+    if (npy != NULL) {
+        npy->vectors = PLO_OUTFILE_INIT;
+        npy->rows = PLO_ROWS_FILE_INIT;
+        npy->fd = npy->lines_fd = -1;
+    }
+    return npy;
+}
+
+// --- the header ---
+
+static void make_header(char header[HEADER], int64_t rows, size_t dim)
+{
+    static const char start[] = "\x93NUMPY\x01\x00\x76\x00"; // version 1.0, 118 bytes of text
+    memset(header, ' ', HEADER);
+    memcpy(header, start, 10);
+    int length = snprintf(header + 10, HEADER - 10,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %zu), }",
+                          (long long)rows, dim);
+    header[10 + length] = ' ';
+    header[HEADER - 1] = '\n';
+}
+
+// Steps over white space, then over `text`.
+static bool skip(const char **at, const char *text)
+{
+    *at += strspn(*at, " \t\n");
+    size_t length = strlen(text);
+    if (strncmp(*at, text, length) != 0)
+        return false;
+    *at += length;
+    return true;
+}
+
+static bool number(const char **at, int64_t *out)
+{
+    *at += strspn(*at, " ");
+    size_t digits = strspn(*at, "0123456789");
+    if (digits == 0 || digits > 18)
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < digits; i++)
+        *out = *out * 10 + (*at)[i] - '0';
+    *at += digits;
+    return true;
+}
+
+// The dictionary as NumPy writes it, keys in order.
+static bool parse_header(const char *text, int64_t *rows, int64_t *dim)
+{
+    bool good = skip(&text, "{") && skip(&text, "'descr'") && skip(&text, ":") &&
+                skip(&text, "'<f4'") && skip(&text, ",") && skip(&text, "'fortran_order'") &&
+                skip(&text, ":") && skip(&text, "False") && skip(&text, ",") &&
+                skip(&text, "'shape'") && skip(&text, ":") && skip(&text, "(") &&
+                number(&text, rows) && skip(&text, ",") && number(&text, dim) && skip(&text, ")");
+    if (!good)
+        return false;
+    (void)skip(&text, ",");
+    return skip(&text, "}") && text[strspn(text, " \n")] == '\0';
+}
+
+static int read_at(int fd, void *data, size_t size, uint64_t offset, const char *path,
+                   struct pipilo_error *err)
+{
+    char *to = data;
+    while (size > 0) {
+        ssize_t got = pread(fd, to, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return plo_fail_errno(err, -errno, "cannot read %s", path);
+        if (got == 0)
+            return plo_fail(err, PIPILO_ECORRUPT, "%s ends early", path);
+        to += got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    return 0;
+}
+
+// Checks the whole shape of the file: what the header says must be what is there.
+static int read_header(int fd, const char *path, int64_t *rows, size_t *dim, uint64_t *data_at,
+                       struct pipilo_error *err)
+{
+    struct stat status;
+    unsigned char start[10];
+    char text[HEADER_LIMIT + 1];
+    if (fstat(fd, &status) < 0)
+        return plo_fail_errno(err, -errno, "cannot look at %s", path);
+    if (!S_ISREG(status.st_mode))
+        return plo_fail(err, PIPILO_ECORRUPT, "%s is no regular file", path);
+    PLO_TRY(read_at(fd, start, sizeof start, 0, path, err));
+    size_t length = start[8] | (size_t)start[9] << 8;
+    if (memcmp(start, "\x93NUMPY\x01\x00", 8) != 0 || length > HEADER_LIMIT)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s is no .npy file of version 1.0", path);
+    PLO_TRY(read_at(fd, text, length, sizeof start, path, err));
+    text[length] = '\0';
+    int64_t width = 0;
+    if (strlen(text) != length || !parse_header(text, rows, &width) || width < 1 ||
+        width > PLO_TABLE_DIM_LIMIT)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s holds no float32 array of two dimensions", path);
+    *data_at = sizeof start + length;
+    *dim = (size_t)width;
+    uint64_t bytes = (uint64_t)status.st_size - *data_at;
+    uint64_t row_bytes = *dim * sizeof(float);
+    if (bytes % row_bytes != 0 || bytes / row_bytes != (uint64_t)*rows)
+        return plo_fail(err, PIPILO_ECORRUPT,
+                        "%s holds %llu bytes of vectors, not %lld rows of %llu", path,
+                        (unsigned long long)bytes, (long long)*rows, (unsigned long long)row_bytes);
+    return 0;
+}
+
+// --- writing ---
+
+// The present vectors become the first of the new file.
+static int copy_present(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
+{
+    size_t dim = 0;
+    uint64_t data_at = 0;
+    npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (npy->fd < 0)
+        return plo_fail_errno(err, -errno, "cannot read %s", table->path);
+    PLO_TRY(read_header(npy->fd, table->path, &npy->count, &dim, &data_at, err));
+    if (npy->count != npy->rows.rows || dim != table->meta.dim)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s and the files beside it do not agree",
+                        table->path);
+    return plo_outfile_copy(&npy->vectors, npy->fd, data_at,
+                            (uint64_t)npy->count * dim * sizeof(float), err);
+}
+
+static int create(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv = npy_create();
+    char *lines = plo_rows_file_beside(table->path, ".jsonl");
+    char *partial = plo_format("%s.partial", table->path);
+    char header[HEADER];
+    int result = 0;
+    if (npy == NULL || lines == NULL || partial == NULL) {
+        result = plo_fail_nomem(err, 0);
+        goto out;
+    }
+    npy->failed = plo_alloc(table->meta.dim * sizeof(float));
+    if (npy->failed == NULL) {
+        result = plo_fail_nomem(err, table->meta.dim * sizeof(float));
+        goto out;
+    }
+    for (size_t i = 0; i < table->meta.dim; i++)
+        npy->failed[i] = NAN;
+    make_header(header, 0, table->meta.dim);
+    result = plo_outfile_create(&npy->vectors, table->path, partial, err);
+    if (result == 0)
+        result = plo_rows_file_create(&npy->rows, table, lines, 0, table->options.update, err);
+    if (result == 0)
+        result = plo_outfile_write(&npy->vectors, header, sizeof header, err);
+    if (result == 0 && table->options.update)
+        result = copy_present(table, npy, err);
+out:
+    plo_free(lines);
+    plo_free(partial);
+    return result;
+}
+
+static int known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,
+                 int64_t *row, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    return plo_rows_file_known(&npy->rows, source, size, mtime_ns, row, err);
+}
+
+static int append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    size_t bytes = table->meta.dim * sizeof(float);
+    const float *vector = row->code == NULL && row->vector != NULL ? row->vector : npy->failed;
+    int64_t place = 0;
+    PLO_TRY(plo_rows_file_append(&npy->rows, row, &place, err));
+    if (place < npy->count)
+        return plo_outfile_patch(&npy->vectors, HEADER + (uint64_t)place * bytes, vector, bytes,
+                                 err);
+    npy->count++;
+    return plo_outfile_write(&npy->vectors, vector, bytes, err);
+}
+
+static int finish(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    bool replace = table->options.force || table->options.update;
+    char header[HEADER];
+    make_header(header, npy->count, table->meta.dim);
+    PLO_TRY(plo_outfile_patch(&npy->vectors, 0, header, sizeof header, err));
+    PLO_TRY(plo_outfile_sync(&npy->vectors, err));
+    PLO_TRY(plo_rows_file_finish(&npy->rows, err));
+    // OUT itself last: while it is not there, nothing looks finished.
+    PLO_TRY(plo_rows_file_place(&npy->rows, replace, err));
+    return plo_outfile_place(&npy->vectors, replace, err);
+}
+
+// --- reading ---
+
+static int open_beside(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
+{
+    struct plo_meta_read meta = { 0 };
+    struct stat status;
+    char *meta_path = plo_rows_file_beside(table->path, ".meta.json");
+    char *lines = plo_rows_file_beside(table->path, ".jsonl");
+    int result = meta_path == NULL || lines == NULL ? plo_fail_nomem(err, 0) : 0;
+    if (result == 0)
+        result = plo_meta_file_read(&meta, meta_path, err);
+    if (result == 0) {
+        npy->lines_fd = open(lines, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (npy->lines_fd < 0)
+            result = plo_fail_errno(err, -errno, "cannot read %s", lines);
+        else if (fstat(npy->lines_fd, &status) < 0 || !S_ISREG(status.st_mode))
+            result = plo_fail(err, PIPILO_ECORRUPT, "%s is no regular file", lines);
+    }
+    if (result == 0 && (meta.rows != table->rows || meta.meta.dim != table->meta.dim))
+        result = plo_fail(err, PIPILO_ECORRUPT, "%s and %s do not agree on rows and dim",
+                          table->path, meta_path);
+    if (result == 0) {
+        table->meta = meta.meta;
+        memset(&meta.meta, 0, sizeof meta.meta);
+    } else {
+        table->meta.dim = 0;
+    }
+    plo_meta_read_reset(&meta);
+    plo_free(meta_path);
+    plo_free(lines);
+    return result;
+}
+
+static int open_table(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv = npy_create();
+    if (npy == NULL)
+        return plo_fail_nomem(err, sizeof *npy);
+    npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (npy->fd < 0)
+        return plo_fail_errno(err, -errno, "cannot open %s", table->path);
+    PLO_TRY(read_header(npy->fd, table->path, &table->rows, &table->meta.dim, &npy->data_at, err));
+    return open_beside(table, npy, err);
+}
+
+static bool has_number(const float *vector, size_t dim)
+{
+    for (size_t i = 0; i < dim; i++)
+        if (!isnan(vector[i]))
+            return true;
+    return false;
+}
+
+// Reads instead of mapping: a file that shrinks under a mapping would end the process.
+static int vectors(struct plo_table *table, int64_t first, size_t count, float *out, uint8_t *valid,
+                   struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    size_t dim = table->meta.dim;
+    uint64_t at = npy->data_at + (uint64_t)first * dim * sizeof(float);
+    PLO_TRY(read_at(npy->fd, out, count * dim * sizeof(float), at, table->path, err));
+    for (size_t i = 0; i < count; i++)
+        valid[i] = has_number(out + i * dim, dim);
+    return 0;
+}
+
+// Remembers where every STRIDEth line begins, and counts them.
+static int find_places(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
+{
+    size_t count = (size_t)(table->rows / STRIDE) + 1;
+    uint64_t *places = plo_alloc0(count, sizeof *places);
+    if (places == NULL)
+        return plo_fail_nomem(err, count * sizeof *places);
+    int64_t row = 0;
+    int result = 0;
+    plo_lines_reset(&npy->lines);
+    plo_lines_init(&npy->lines, npy->lines_fd, 0);
+    while (result >= 0 && row <= table->rows) {
+        const char *text = NULL;
+        size_t length = 0;
+        if (row % STRIDE == 0)
+            places[row / STRIDE] = npy->lines.offset;
+        result = plo_lines_next(&npy->lines, &text, &length, err);
+        if (result == 0)
+            break;
+        row++;
+    }
+    if (result >= 0 && row != table->rows)
+        result =
+            plo_fail(err, PIPILO_ECORRUPT, "the lines beside %s are not one a row", table->path);
+    if (result < 0)
+        plo_free(places);
+    else
+        npy->places = places;
+    return result < 0 ? result : 0;
+}
+
+// The next line, which must be this row's.
+static int next_row(struct plo_table *table, struct npy *npy, int64_t expected, bool wanted,
+                    struct plo_row *row, bool *ok, struct pipilo_error *err)
+{
+    const char *text = NULL;
+    size_t length = 0;
+    int result = plo_lines_next(&npy->lines, &text, &length, err);
+    if (result < 0 || (result > 0 && !wanted))
+        return result < 0 ? result : 0;
+    npy->texts.length = 0;
+    if (result == 0 || !plo_row_json_read(row, ok, &npy->texts, text, length) ||
+        row->row != expected)
+        return plo_fail(err, PIPILO_ECORRUPT, "line %lld beside %s is not its row",
+                        (long long)expected + 1, table->path);
+    return 0;
+}
+
+static int read_row(struct plo_table *table, int64_t wanted, struct plo_row *row,
+                    struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    bool ok = false;
+    if (npy->places == NULL)
+        PLO_TRY(find_places(table, npy, err));
+    plo_lines_reset(&npy->lines);
+    plo_lines_init(&npy->lines, npy->lines_fd, npy->places[wanted / STRIDE]);
+    for (int64_t i = wanted - wanted % STRIDE; i <= wanted; i++)
+        PLO_TRY(next_row(table, npy, i, i == wanted, row, &ok, err));
+    return 0;
+}
+
+static int errors(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    plo_lines_reset(&npy->lines);
+    plo_lines_init(&npy->lines, npy->lines_fd, 0);
+    for (int64_t i = 0; i < table->rows; i++) {
+        struct plo_row row;
+        bool ok = false;
+        PLO_TRY(next_row(table, npy, i, true, &row, &ok, err));
+        if (!ok)
+            PLO_TRY(plo_table_count_error(table, row.code, err));
+    }
+    return 0;
+}
+
+static void close_table(struct plo_table *table)
+{
+    struct npy *npy = table->priv;
+    if (npy == NULL)
+        return;
+    plo_outfile_close(&npy->vectors, table->finished);
+    plo_rows_file_close(&npy->rows, table->finished);
+    plo_lines_reset(&npy->lines);
+    plo_str_reset(&npy->texts);
+    if (npy->fd >= 0)
+        close(npy->fd);
+    if (npy->lines_fd >= 0)
+        close(npy->lines_fd);
+    plo_free(npy->failed);
+    plo_free(npy->places);
+    plo_free(npy);
+}
+
+const struct plo_table_kind plo_table_npy = {
+    .name = "npy",
+    .create = create,
+    .known = known,
+    .append = append,
+    .finish = finish,
+    .open = open_table,
+    .vectors = vectors,
+    .row = read_row,
+    .errors = errors,
+    .close = close_table,
+};

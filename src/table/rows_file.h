@@ -1,0 +1,53 @@
+// rows_file.h: what .npy and .jsonl have in common: a file of JSON lines with X.meta.json beside
+// it, written anew or updated. Threads: one at a time.
+#ifndef PLO_TABLE_ROWS_FILE_H
+#define PLO_TABLE_ROWS_FILE_H
+
+#include "base/str.h"
+#include "table/meta_file.h"
+
+struct plo_rows_known;
+
+struct plo_rows_file {
+    struct plo_outfile lines;
+    struct plo_meta_file meta;
+    bool has_meta;
+    size_t vector_dim; // 0: the lines hold no vectors
+    struct plo_str line;
+    int64_t rows;
+    // An update: new lines wait in `spool` and are put between the old ones at the end.
+    struct plo_outfile spool;
+    int old; // the present lines, or -1
+    struct plo_rows_known *known;
+};
+
+#define PLO_ROWS_FILE_INIT                                    \
+    ((struct plo_rows_file){ .lines = { .fd = -1 },           \
+                             .meta = { .out = { .fd = -1 } }, \
+                             .spool = { .fd = -1 },           \
+                             .old = -1 })
+
+// X of X.npy or X.jsonl with another ending; NULL when out of memory.
+char *plo_rows_file_beside(const char *path, const char *ending);
+
+// Makes `lines_path` (NULL: standard output, without meta) and X.meta.json. With `update` both are
+// there and their rows become the first ones. Errors as plo_table_create's.
+int plo_rows_file_create(struct plo_rows_file *file, const struct plo_table *table,
+                         const char *lines_path, size_t vector_dim, bool update,
+                         struct pipilo_error *err);
+
+// As plo_table_known.
+int plo_rows_file_known(struct plo_rows_file *file, const char *source, uint64_t size,
+                        int64_t mtime_ns, int64_t *row, struct pipilo_error *err);
+
+// Writes a row; `*number` is which it became.
+int plo_rows_file_append(struct plo_rows_file *file, const struct plo_row *row, int64_t *number,
+                         struct pipilo_error *err);
+
+// Completes and syncs both files, then gives them their names.
+int plo_rows_file_finish(struct plo_rows_file *file, struct pipilo_error *err);
+int plo_rows_file_place(struct plo_rows_file *file, bool replace, struct pipilo_error *err);
+
+void plo_rows_file_close(struct plo_rows_file *file, bool keep);
+
+#endif
