@@ -1,0 +1,53 @@
+// axis.h: one direction of a resize: which source samples make up each output sample, and with what
+// weights, so that the result equals Pillow's to the bit.
+//
+// The weights are those of Pillow's antialiased resize (documented in Pillow's "Concepts", Filters;
+// the kernels as in its source, src/libImaging/Resample.c): a kernel of radius r, widened by the
+// reduction s, normalised to a sum of 1 in double, then rounded to 22 fractional bits.
+//
+// Threads: any; a filled axis is only read.
+#ifndef PLO_IMAGE_AXIS_H
+#define PLO_IMAGE_AXIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/preprocess.h"
+#include "image/scratch.h"
+
+enum { PLO_WEIGHT_BITS = 22, PLO_WEIGHT_SPLIT = 11 };
+
+// `count` outputs. Output i is the sum over t < lengths[i] of source[starts[i] + t] times
+// weights[i * taps + t], in units of 2^-22, rounded half up and clipped to 0..255. Weights from
+// lengths[i] to taps - 1 are 0.
+//
+// `parts` holds the same weights for 16-bit multiplications: per group of four taps, four low parts
+// (the lowest 11 bits), then four high parts (the rest, signed); weight = high x 2048 + low.
+struct plo_axis {
+    uint32_t count, taps; // taps is a multiple of 4
+    uint32_t first, end;  // the source samples that matter: first <= index < end
+    uint32_t longest;     // the largest length
+    bool copy;            // each output is one source sample, in order
+    uint32_t *starts, *lengths;
+    int32_t *weights;
+    int16_t *parts;
+};
+
+struct plo_axis_request {
+    uint32_t source;       // samples there are
+    uint32_t target;       // samples the whole is resized to
+    uint32_t left, count;  // which of them are wanted: left <= index < left + count <= target
+    bool mirrored;         // the source is stored last sample first; outputs keep their order
+    enum plo_filter filter;
+};
+
+// Fills an axis out of the scratch slot, where it lives until that slot is asked for again.
+// Errors: PIPILO_ENOMEM; PIPILO_ELIMIT where the weights would pass 1 GiB.
+int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
+                  struct plo_image_scratch *scratch, enum plo_scratch_slot slot,
+                  struct pipilo_error *err);
+
+// Bytes plo_axis_init will take.
+uint64_t plo_axis_need(const struct plo_axis_request *request);
+
+#endif

@@ -1,0 +1,389 @@
+// vips.c: TIFF, HEIC, AVIF, JPEG XL and JPEG 2000 by libvips, which is opened when the first of them
+// comes. Which loader reads a picture is decided by its first bytes here, and each is called by its
+// own name, so that no other one (SVG, PDF, ImageMagick, OpenSlide) can be reached, and libvips's own
+// settings for whoever else uses it in the process stay as they are but for the operation cache.
+#include "image/codecs/codec.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <vips/vips.h>
+
+#include "base/dynlib.h"
+#include "core/fail.h"
+#include "image/exif.h"
+
+// --- the library ---------------------------------------------------------------------------------
+
+typedef int load_function(void *data, size_t size, VipsImage **out, ...);
+
+static struct {
+    int (*init)(const char *program);
+    void (*cache_set_max)(int max);
+    void (*thread_shutdown)(void);
+    const char *(*error_buffer)(void);
+    void (*error_clear)(void);
+    load_function *tiffload, *heifload, *jxlload, *jp2kload;
+    int (*colourspace)(VipsImage *in, VipsImage **out, VipsInterpretation space, ...);
+    int (*get_width)(const VipsImage *image);
+    int (*get_height)(const VipsImage *image);
+    int (*get_bands)(const VipsImage *image);
+    int (*get_pages)(VipsImage *image);
+    VipsBandFormat (*get_format)(const VipsImage *image);
+    VipsInterpretation (*get_interpretation)(const VipsImage *image);
+    GType (*get_typeof)(const VipsImage *image, const char *name);
+    gboolean (*has_alpha)(VipsImage *image);
+    VipsRegion *(*region_new)(VipsImage *image);
+    int (*region_prepare)(VipsRegion *region, const VipsRect *area);
+    void (*unref)(gpointer object);
+    guint (*log_set_handler)(const gchar *domain, GLogLevelFlags levels, GLogFunc handler,
+                             gpointer data);
+} lib;
+
+static const struct plo_dynlib_symbol symbols[] = {
+    { "vips_init", (void **)&lib.init },
+    { "vips_cache_set_max", (void **)&lib.cache_set_max },
+    { "vips_thread_shutdown", (void **)&lib.thread_shutdown },
+    { "vips_error_buffer", (void **)&lib.error_buffer },
+    { "vips_error_clear", (void **)&lib.error_clear },
+    { "vips_tiffload_buffer", (void **)&lib.tiffload },
+    { "vips_heifload_buffer", (void **)&lib.heifload },
+    { "vips_jxlload_buffer", (void **)&lib.jxlload },
+    { "vips_jp2kload_buffer", (void **)&lib.jp2kload },
+    { "vips_colourspace", (void **)&lib.colourspace },
+    { "vips_image_get_width", (void **)&lib.get_width },
+    { "vips_image_get_height", (void **)&lib.get_height },
+    { "vips_image_get_bands", (void **)&lib.get_bands },
+    { "vips_image_get_n_pages", (void **)&lib.get_pages },
+    { "vips_image_get_format", (void **)&lib.get_format },
+    { "vips_image_get_interpretation", (void **)&lib.get_interpretation },
+    { "vips_image_get_typeof", (void **)&lib.get_typeof },
+    { "vips_image_hasalpha", (void **)&lib.has_alpha },
+    { "vips_region_new", (void **)&lib.region_new },
+    { "vips_region_prepare", (void **)&lib.region_prepare },
+    { "g_object_unref", (void **)&lib.unref },
+    { "g_log_set_handler", (void **)&lib.log_set_handler },
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char why_not[256]; // why the library is not there; written once
+
+// Warnings of damaged pictures come by the thousand; what matters comes back as an error.
+static void keep_quiet(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
+{
+    (void)domain;
+    (void)level;
+    (void)text;
+    (void)data;
+}
+
+static void open_library(void)
+{
+    static const char *const names[] = { "libvips.so.42", NULL };
+    if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) < 0)
+        return;
+    lib.log_set_handler("VIPS", G_LOG_LEVEL_MASK, keep_quiet, NULL);
+    if (lib.init("pipilo") != 0) {
+        snprintf(why_not, sizeof why_not, "libvips does not start");
+        return;
+    }
+    // A cached operation would keep a picture's bytes after they are gone.
+    lib.cache_set_max(0);
+}
+
+static int need_library(struct pipilo_error *err)
+{
+    pthread_once(&once, open_library);
+    if (why_not[0] != '\0')
+        return plo_fail(err, PIPILO_EFORMAT, "this format needs libvips: %s", why_not);
+    return 0;
+}
+
+// The first line of libvips's messages. They are kept for the process, not for the picture, so that
+// another thread's may stand there; the code is certain, the text a help.
+static int fail_vips(struct pipilo_error *err)
+{
+    char text[200];
+    const char *all = lib.error_buffer();
+    size_t length = strcspn(all, "\n");
+    length = length < sizeof text ? length : sizeof text - 1;
+    memcpy(text, all, length);
+    text[length] = '\0';
+    lib.error_clear();
+    bool early = strstr(text, "runcated") != NULL || strstr(text, "end of") != NULL ||
+                 strstr(text, "rematurely") != NULL;
+    return plo_fail(err, early ? PIPILO_ETRUNCATED : PIPILO_ECORRUPT, "libvips: %s",
+                    text[0] != '\0' ? text : "the picture cannot be read");
+}
+
+// --- the header ----------------------------------------------------------------------------------
+
+static bool is_brand(const uint8_t *brand, const char *const *brands)
+{
+    for (; *brands != NULL; brands++) {
+        if (memcmp(brand, *brands, 4) == 0)
+            return true;
+    }
+    return false;
+}
+
+// PLO_IMAGE_PIXELS where the bytes are none of the formats.
+static enum plo_image_format format_of(const uint8_t *head, size_t size)
+{
+    static const char *const avif[] = { "avif", "avis", NULL };
+    static const char *const heic[] = { "heic", "heix", "hevc", "hevx", "heim",
+                                        "heis", "mif1", "msf1", NULL };
+    if (size < 12)
+        return PLO_IMAGE_PIXELS;
+    if (memcmp(head, "II*\0", 4) == 0 || memcmp(head, "MM\0*", 4) == 0 ||
+        memcmp(head, "II+\0", 4) == 0 || memcmp(head, "MM\0+", 4) == 0)
+        return PLO_IMAGE_TIFF;
+    if (memcmp(head, "\xff\x0a", 2) == 0 || memcmp(head, "\0\0\0\x0cJXL \r\n\x87\n", 12) == 0)
+        return PLO_IMAGE_JXL;
+    if (memcmp(head, "\0\0\0\x0cjP  \r\n\x87\n", 12) == 0 ||
+        memcmp(head, "\xff\x4f\xff\x51", 4) == 0)
+        return PLO_IMAGE_JP2;
+    if (memcmp(head + 4, "ftyp", 4) != 0 || !(is_brand(head + 8, avif) || is_brand(head + 8, heic)))
+        return PLO_IMAGE_PIXELS;
+    if (is_brand(head + 8, avif))
+        return PLO_IMAGE_AVIF;
+    // "mif1" is either: the compatible brands tell.
+    for (size_t i = 16; i + 4 <= size && i + 4 <= plo_be32(head); i += 4) {
+        if (is_brand(head + i, avif))
+            return PLO_IMAGE_AVIF;
+    }
+    return PLO_IMAGE_HEIC;
+}
+
+static bool match(const uint8_t *head, size_t size)
+{
+    return format_of(head, size) != PLO_IMAGE_PIXELS;
+}
+
+static int load(VipsImage **out, enum plo_image_format format, const uint8_t *data, size_t size,
+                struct pipilo_error *err)
+{
+    load_function *function = format == PLO_IMAGE_TIFF  ? lib.tiffload
+                              : format == PLO_IMAGE_JXL ? lib.jxlload
+                              : format == PLO_IMAGE_JP2 ? lib.jp2kload
+                                                        : lib.heifload;
+    // The library does not write to the bytes; its signature is older than const.
+    if (function((void *)data, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                 VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
+        return fail_vips(err);
+    return 0;
+}
+
+// What libvips and the library below it hold, for each pixel.
+static uint64_t state_bytes(const struct plo_image_info *info)
+{
+    uint64_t pixels = (uint64_t)info->stored_width * info->stored_height;
+    switch (info->format) {
+    case PLO_IMAGE_TIFF:
+        return pixels * info->channels * (info->depth / 8U + 1);
+    case PLO_IMAGE_JXL:
+        return pixels * 28;
+    case PLO_IMAGE_JP2:
+        return pixels * 20;
+    default:
+        return pixels * 12;
+    }
+}
+
+static void read_image(VipsImage *image, struct plo_image_info *info)
+{
+    VipsBandFormat format = lib.get_format(image);
+    int bands = lib.get_bands(image);
+    info->stored_width = (uint32_t)lib.get_width(image);
+    info->stored_height = (uint32_t)lib.get_height(image);
+    info->alpha = lib.has_alpha(image);
+    info->channels = (uint8_t)(bands < 255 ? bands : 255);
+    info->depth = format == VIPS_FORMAT_UCHAR ? 8 : format == VIPS_FORMAT_USHORT ? 16 : 32;
+    info->icc = lib.get_typeof(image, VIPS_META_ICC_NAME) != 0;
+    info->animated = lib.get_pages(image) > 1;
+}
+
+static int probe_bytes(const uint8_t *data, size_t size, struct plo_image_info *info,
+                       struct pipilo_error *err)
+{
+    VipsImage *image = NULL;
+    PLO_TRY(need_library(err));
+    int result = load(&image, info->format, data, size, err);
+    if (result == 0) {
+        read_image(image, info);
+        lib.unref(image);
+    }
+    lib.thread_shutdown();
+    return result;
+}
+
+static int probe_file(struct plo_input *input, struct plo_image_info *info,
+                      struct pipilo_error *err)
+{
+    uint64_t got = 0;
+    uint8_t *bytes = plo_alloc((size_t)input->size);
+    if (bytes == NULL)
+        return plo_fail_nomem(err, (size_t)input->size);
+    int result = plo_input_read(input, bytes, &got, err);
+    if (result == 0)
+        result = probe_bytes(bytes, (size_t)got, info, err);
+    plo_free(bytes);
+    return result;
+}
+
+// A classic TIFF's header is read without the library.
+static bool probe_tiff(struct plo_input *input, struct plo_image_info *info)
+{
+    struct plo_tiff_fields fields;
+    if (!plo_tiff_read(input, 0, input->size, &fields))
+        return false;
+    info->stored_width = fields.width;
+    info->stored_height = fields.height;
+    info->palette = fields.photometric == 3;
+    info->channels = info->palette ? 3 : fields.samples == 0 ? 1 : (uint8_t)fields.samples;
+    info->depth = fields.depth == 0 ? 1 : (uint8_t)fields.depth;
+    info->orientation = fields.orientation <= 8 ? (uint8_t)fields.orientation : 1;
+    info->icc = fields.icc;
+    info->animated = fields.next != 0;
+    return true;
+}
+
+static int probe(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err)
+{
+    uint32_t size = input->size < 64 ? (uint32_t)input->size : 64;
+    const uint8_t *head = plo_input_at(input, 0, size);
+    if (head == NULL)
+        return plo_fail(err, PIPILO_EIO, "the file cannot be read");
+    info->format = format_of(head, size);
+    if (info->format != PLO_IMAGE_TIFF || !probe_tiff(input, info))
+        PLO_TRY(input->data != NULL ? probe_bytes(input->data, (size_t)input->size, info, err)
+                                    : probe_file(input, info, err));
+    info->state_bytes = state_bytes(info);
+    return 0;
+}
+
+// --- decoding ------------------------------------------------------------------------------------
+
+enum { STRIP = 16 }; // rows asked for at once
+
+struct state {
+    VipsImage *image;
+    VipsRegion *region;
+    VipsRect strip; // the rows the region holds
+    uint8_t *row;
+    int bands;
+    size_t sample; // bytes of one
+    bool cmyk;
+};
+
+// Brings what is not simply grey, RGB or CMYK of 8 or 16 bits to sRGB.
+static int convert(struct state *state, struct pipilo_error *err)
+{
+    VipsBandFormat format = lib.get_format(state->image);
+    VipsInterpretation space = lib.get_interpretation(state->image);
+    bool plain = format == VIPS_FORMAT_UCHAR || format == VIPS_FORMAT_USHORT;
+    if (space == VIPS_INTERPRETATION_LAB || space == VIPS_INTERPRETATION_LABS ||
+        space == VIPS_INTERPRETATION_XYZ || space == VIPS_INTERPRETATION_scRGB) {
+        VipsImage *converted = NULL;
+        if (lib.colourspace(state->image, &converted, VIPS_INTERPRETATION_sRGB, NULL) != 0)
+            return fail_vips(err);
+        lib.unref(state->image);
+        state->image = converted;
+        format = lib.get_format(converted);
+        plain = format == VIPS_FORMAT_UCHAR;
+    }
+    if (!plain)
+        return plo_fail(err, PIPILO_EFORMAT,
+                        "samples that are not whole numbers of 8 or 16 bits are not supported");
+    state->bands = lib.get_bands(state->image);
+    state->sample = format == VIPS_FORMAT_USHORT ? 2 : 1;
+    state->cmyk = space == VIPS_INTERPRETATION_CMYK && state->bands >= 4;
+    return 0;
+}
+
+static int vips_open(struct plo_decoder *decoder, struct pipilo_error *err)
+{
+    struct state *state = decoder->state;
+    PLO_TRY(need_library(err));
+    PLO_TRY(load(&state->image, decoder->info->format, decoder->data, decoder->size, err));
+    decoder->width = (uint32_t)lib.get_width(state->image);
+    decoder->height = (uint32_t)lib.get_height(state->image);
+    PLO_TRY(plo_codec_check_limits(decoder->width, decoder->height, decoder->options, err));
+    PLO_TRY(convert(state, err));
+    state->region = lib.region_new(state->image);
+    if (state->region == NULL)
+        return fail_vips(err);
+    size_t bytes = 3 * (size_t)decoder->width;
+    state->row = plo_scratch_get(decoder->scratch, PLO_SCRATCH_ROWS, bytes + PLO_ROW_PADDING);
+    if (state->row == NULL)
+        return plo_fail_nomem(err, bytes);
+    memset(state->row + bytes, 0, PLO_ROW_PADDING);
+    return 0;
+}
+
+// Ink to light, with Pillow's rounding of a product over 255.
+static void from_cmyk(uint8_t *rgb, const uint8_t *ink)
+{
+    int light = 255 - ink[3];
+    for (size_t c = 0; c < 3; c++) {
+        int product = ink[c] * light + 128;
+        rgb[c] = (uint8_t)(light - (((product >> 8) + product) >> 8));
+    }
+}
+
+static void to_rgb(const struct state *state, const uint8_t *raw, uint32_t width)
+{
+    size_t step = state->sample * (size_t)state->bands;
+    size_t upper = state->sample - 1; // the upper byte of a sample, the host being little-endian
+    bool grey = state->bands < 3;
+    for (size_t i = 0; i < width; i++) {
+        const uint8_t *pixel = raw + step * i + upper;
+        uint8_t *rgb = state->row + 3 * i;
+        if (state->cmyk && state->sample == 1) {
+            from_cmyk(rgb, pixel);
+            continue;
+        }
+        rgb[0] = pixel[0];
+        rgb[1] = pixel[grey ? 0 : state->sample];
+        rgb[2] = pixel[grey ? 0 : 2 * state->sample];
+    }
+}
+
+static int vips_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)
+{
+    struct state *state = decoder->state;
+    int y = (int)decoder->row;
+    if (y >= state->strip.top + state->strip.height) {
+        int left = (int)decoder->height - y;
+        state->strip = (VipsRect){ 0, y, (int)decoder->width, left < STRIP ? left : STRIP };
+        if (lib.region_prepare(state->region, &state->strip) != 0)
+            return fail_vips(err);
+    }
+    const VipsRegion *region = state->region;
+    to_rgb(state, region->data + (ptrdiff_t)(y - region->valid.top) * region->bpl, decoder->width);
+    *row = state->row;
+    return 0;
+}
+
+static void vips_close(struct plo_decoder *decoder)
+{
+    struct state *state = decoder->state;
+    if (state->region != NULL)
+        lib.unref(state->region);
+    if (state->image != NULL)
+        lib.unref(state->image);
+    state->region = NULL;
+    state->image = NULL;
+    if (lib.thread_shutdown != NULL)
+        lib.thread_shutdown();
+}
+
+const struct plo_codec plo_codec_vips = {
+    .match = match,
+    .probe = probe,
+    .open = vips_open,
+    .next = vips_next,
+    .close = vips_close,
+    .state_size = sizeof(struct state),
+};

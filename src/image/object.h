@@ -1,0 +1,27 @@
+// object.h: the inside of a picture, for the files that implement image.h.
+#ifndef PLO_IMAGE_OBJECT_H
+#define PLO_IMAGE_OBJECT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "image/image.h"
+
+// Exactly one of path, bytes and pixels.owner is set, for good.
+struct plo_image {
+    atomic_int refs;
+    char *path;
+    struct plo_buf *bytes;
+    struct plo_pixels pixels;
+
+    pthread_mutex_t lock;       // guards what follows
+    bool probed;                // info is known
+    struct plo_image_info info;
+};
+
+// Remembers what a header said, unless it is known.
+void plo_image_keep_info(struct plo_image *image, const struct plo_image_info *info);
+
+void plo_image_pixels_info(const struct plo_pixels *pixels, struct plo_image_info *info);
+
+#endif

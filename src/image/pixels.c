@@ -1,0 +1,392 @@
+// pixels.c: from a picture to pixels: reads it, opens its decoder, and leads the rows through the
+// resizer into a window, or into place as they are (see image.h).
+#include <string.h>
+
+#include "core/fail.h"
+#include "image/codecs/codec.h"
+#include "image/normalise.h"
+#include "image/object.h"
+#include "image/resize.h"
+
+// A picture while it is decoded.
+struct reading {
+    struct plo_image_info info;
+    struct plo_decoder decoder;
+    uint8_t orientation; // to be applied
+    uint32_t width, height; // upright, or as stored where the orientation is ignored
+};
+
+// --- reading -------------------------------------------------------------------------------------
+
+static int load_file(struct plo_input *input, struct plo_decoder *decoder,
+                     struct pipilo_error *err)
+{
+    uint64_t got = 0;
+    size_t size = (size_t)input->size;
+    uint8_t *bytes = plo_scratch_get(decoder->scratch, PLO_SCRATCH_ENCODED, size);
+    if (bytes == NULL)
+        return plo_fail_nomem(err, size);
+    PLO_TRY(plo_input_read(input, bytes, &got, err));
+    decoder->data = bytes;
+    decoder->size = (size_t)got;
+    return 0;
+}
+
+static int load(struct plo_image *image, struct plo_decoder *decoder, struct pipilo_error *err)
+{
+    uint64_t ceiling = decoder->options->max_bytes;
+    if (image->bytes != NULL) {
+        decoder->data = image->bytes->data;
+        decoder->size = image->bytes->size;
+        if (decoder->size > ceiling)
+            return plo_fail(err, PIPILO_ELIMIT, "the picture has %zu bytes, the limit is %llu",
+                            decoder->size, (unsigned long long)ceiling);
+        return 0;
+    }
+    struct plo_input input;
+    PLO_TRY(plo_input_open(&input, image->path, ceiling, err));
+    int result = load_file(&input, decoder, err);
+    plo_input_close(&input);
+    return result;
+}
+
+// Everything but the opening of the decoder, which wants to know the scale.
+static int reading_init(struct reading *reading, struct plo_image *image,
+                        const struct plo_decode_options *options,
+                        struct plo_image_scratch *scratch, struct pipilo_error *err)
+{
+    struct plo_decoder *decoder = &reading->decoder;
+    *decoder = (struct plo_decoder){
+        .info = &reading->info, .options = options, .scratch = scratch, .shrink = 1
+    };
+    if (image->pixels.owner != NULL) {
+        plo_image_pixels_info(&image->pixels, &reading->info);
+        decoder->codec = &plo_codec_raw;
+        decoder->data = image->pixels.data;
+        decoder->size = (size_t)reading->info.bytes;
+        decoder->swapped = image->pixels.color == PLO_COLOR_BGR;
+    } else {
+        struct plo_input input;
+        PLO_TRY(load(image, decoder, err));
+        plo_input_init(&input, decoder->data, decoder->size);
+        PLO_TRY(plo_codec_probe(&decoder->codec, &input, &reading->info, err));
+        plo_image_keep_info(image, &reading->info);
+    }
+    bool ignore = options->ignore_orientation;
+    reading->orientation = ignore ? 1 : reading->info.orientation;
+    reading->width = ignore ? reading->info.stored_width : reading->info.width;
+    reading->height = ignore ? reading->info.stored_height : reading->info.height;
+    return 0;
+}
+
+static void reading_close(struct reading *reading)
+{
+    plo_decoder_close(&reading->decoder);
+    plo_scratch_trim(reading->decoder.scratch);
+}
+
+// --- a resized window ----------------------------------------------------------------------------
+
+// The largest reduction that leaves at least twice the target on both sides.
+static uint32_t shrink_for(const struct reading *reading, const struct plo_preprocess_plan *plan)
+{
+    uint32_t shrink = 8;
+    while (shrink > 1 && (reading->width / shrink < 2 * (uint64_t)plan->resize_width ||
+                          reading->height / shrink < 2 * (uint64_t)plan->resize_height))
+        shrink /= 2;
+    return shrink;
+}
+
+static void fill(uint8_t *out, const struct plo_preprocess_plan *plan, const uint8_t color[3])
+{
+    size_t count = (size_t)plan->width * plan->height;
+    for (size_t i = 0; i < count; i++)
+        memcpy(out + 3 * i, color, 3);
+}
+
+// The part of the plan's window that lies inside the resized picture; false where there is none.
+static bool visible(const struct plo_preprocess_plan *plan, struct plo_resize_request *request,
+                    uint8_t *out)
+{
+    int64_t left = plan->left > 0 ? plan->left : 0, top = plan->top > 0 ? plan->top : 0;
+    int64_t right = plan->left + plan->width, bottom = plan->top + plan->height;
+    right = right < plan->resize_width ? right : plan->resize_width;
+    bottom = bottom < plan->resize_height ? bottom : plan->resize_height;
+    if (left >= right || top >= bottom)
+        return false;
+    request->target_width = plan->resize_width;
+    request->target_height = plan->resize_height;
+    request->left = (uint32_t)left;
+    request->top = (uint32_t)top;
+    request->width = (uint32_t)(right - left);
+    request->height = (uint32_t)(bottom - top);
+    request->stride = 3 * (size_t)plan->width;
+    if (out != NULL)
+        request->out = out + (size_t)(top - plan->top) * request->stride +
+                       3 * (size_t)(left - plan->left);
+    return true;
+}
+
+static int resize_rows(struct plo_decoder *decoder, const struct plo_resize_request *request,
+                       struct pipilo_error *err)
+{
+    struct plo_resize resize;
+    const uint8_t *row = NULL;
+    PLO_TRY(plo_resize_init(&resize, request, decoder->scratch, err));
+    PLO_TRY(plo_decoder_skip(decoder, resize.first, err));
+    while (decoder->row < resize.end) {
+        PLO_TRY(plo_decoder_next(decoder, &row, err));
+        plo_resize_push(&resize, row);
+    }
+    return 0;
+}
+
+// The plan's window in RGB into `out` (3 x width x height bytes).
+static int run_window(struct reading *reading, const struct plo_preprocess *p,
+                      const struct plo_preprocess_plan *plan, uint8_t *out,
+                      struct pipilo_error *err)
+{
+    struct plo_decoder *decoder = &reading->decoder;
+    struct plo_resize_request request = { .orientation = reading->orientation,
+                                          .filter = p->filter };
+    if (decoder->options->fast)
+        decoder->shrink = shrink_for(reading, plan);
+    PLO_TRY(plo_decoder_open(decoder, err));
+    request.stored_width = decoder->width;
+    request.stored_height = decoder->height;
+    bool any = visible(plan, &request, out);
+    if (!any || request.width != plan->width || request.height != plan->height)
+        fill(out, plan, p->pad_color);
+    if (any)
+        PLO_TRY(resize_rows(decoder, &request, err));
+    // What is not needed must be there all the same: a picture is whole or it is an error.
+    return plo_decoder_skip(decoder, decoder->height - decoder->row, err);
+}
+
+static int plan_of(const struct reading *reading, const struct plo_preprocess *p,
+                   struct plo_preprocess_plan *plan, struct pipilo_error *err)
+{
+    PLO_TRY(plo_codec_check_limits(reading->width, reading->height, reading->decoder.options, err));
+    PLO_TRY(plo_preprocess_plan(p, reading->width, reading->height, plan, err));
+    if ((uint64_t)plan->width * plan->height > reading->decoder.options->max_pixels)
+        return plo_fail(err, PIPILO_ELIMIT, "%u x %u pixels would come out, the limit is %llu",
+                        plan->width, plan->height,
+                        (unsigned long long)reading->decoder.options->max_pixels);
+    return 0;
+}
+
+static int create_pixels(struct plo_pixels *out, uint32_t width, uint32_t height,
+                         enum plo_color color, struct pipilo_error *err)
+{
+    size_t size = 3 * (size_t)width * height;
+    struct plo_buf *owner = plo_buf_create(size);
+    if (owner == NULL)
+        return plo_fail_nomem(err, size);
+    *out = (struct plo_pixels){
+        .width = width, .height = height, .color = color, .owner = owner, .data = owner->data
+    };
+    return 0;
+}
+
+// A window by a plan that is given, or, where it is NULL, by the one of `p`.
+static int make_window(struct plo_image *image, const struct plo_preprocess *p,
+                       const struct plo_preprocess_plan *given,
+                       const struct plo_decode_options *options,
+                       struct plo_image_scratch *scratch, struct plo_pixels *out,
+                       struct pipilo_error *err)
+{
+    struct reading reading;
+    struct plo_preprocess_plan plan = { 0 };
+    struct plo_pixels pixels = { 0 };
+    int result = reading_init(&reading, image, options, scratch, err);
+    if (result < 0)
+        goto out;
+    if (given != NULL) {
+        plan = *given;
+        plan.resize_width = reading.width;
+        plan.resize_height = reading.height;
+        if (plan.left + plan.width > reading.width || plan.top + plan.height > reading.height)
+            result = plo_fail(err, PIPILO_EINVALID,
+                              "the crop %u x %u at (%lld, %lld) is not inside the picture of %u x %u",
+                              plan.width, plan.height, (long long)plan.left, (long long)plan.top,
+                              reading.width, reading.height);
+    } else {
+        result = plan_of(&reading, p, &plan, err);
+    }
+    if (result < 0)
+        goto out;
+    result = create_pixels(&pixels, plan.width, plan.height, p->color, err);
+    if (result < 0)
+        goto out;
+    result = run_window(&reading, p, &plan, pixels.owner->data, err);
+    if (result < 0)
+        goto out;
+    if (p->color == PLO_COLOR_BGR)
+        plo_swap_red_blue(pixels.owner->data, (size_t)plan.width * plan.height);
+    *out = pixels;
+    pixels.owner = NULL;
+out:
+    plo_buf_unref(&pixels.owner);
+    reading_close(&reading);
+    return result;
+}
+
+int plo_image_window(struct plo_image *image, const struct plo_preprocess *p,
+                     const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                     struct plo_pixels *out, struct pipilo_error *err)
+{
+    PLO_TRY(plo_preprocess_check(p, err));
+    return make_window(image, p, NULL, options, scratch, out, err);
+}
+
+int plo_image_resize(struct plo_image *image, uint32_t width, uint32_t height,
+                     enum plo_filter filter, enum plo_color color,
+                     const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                     struct plo_pixels *out, struct pipilo_error *err)
+{
+    struct plo_preprocess p = PLO_PREPROCESS_INIT;
+    p.width = width;
+    p.height = height;
+    p.filter = filter;
+    p.color = color;
+    return plo_image_window(image, &p, options, scratch, out, err);
+}
+
+int plo_image_crop(struct plo_image *image, uint32_t left, uint32_t top, uint32_t width,
+                   uint32_t height, enum plo_color color,
+                   const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                   struct plo_pixels *out, struct pipilo_error *err)
+{
+    struct plo_preprocess p = PLO_PREPROCESS_INIT;
+    struct plo_decode_options exact = *options;
+    struct plo_preprocess_plan plan = {
+        .left = left, .top = top, .width = width, .height = height
+    };
+    if (width == 0 || height == 0)
+        return plo_fail(err, PIPILO_EINVALID, "a crop of %u x %u pixels", width, height);
+    p.color = color;
+    exact.fast = false;
+    return make_window(image, &p, &plan, &exact, scratch, out, err);
+}
+
+int plo_image_tensor(struct plo_image *image, const struct plo_preprocess *p,
+                     const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                     float *out, struct pipilo_error *err)
+{
+    struct reading reading;
+    struct plo_preprocess_plan plan;
+    uint32_t width = 0, height = 0;
+    PLO_TRY(plo_preprocess_check(p, err));
+    if (!plo_preprocess_size(p, &width, &height))
+        return plo_fail(err, PIPILO_EINVALID,
+                        "the preprocessing gives a size that depends on the picture");
+    int result = reading_init(&reading, image, options, scratch, err);
+    if (result == 0)
+        result = plan_of(&reading, p, &plan, err);
+    if (result == 0) {
+        size_t bytes = 3 * (size_t)width * height;
+        uint8_t *window = plo_scratch_get(scratch, PLO_SCRATCH_WINDOW, bytes);
+        result = window == NULL ? plo_fail_nomem(err, bytes)
+                                : run_window(&reading, p, &plan, window, err);
+        if (result == 0)
+            plo_normalise(p, window, (size_t)width * height, out);
+    }
+    reading_close(&reading);
+    return result;
+}
+
+// --- all pixels ----------------------------------------------------------------------------------
+
+// Where the stored row y goes in the upright picture: its first pixel and the step to the next.
+static uint8_t *place_row(const struct plo_pixels *pixels, uint8_t orientation, uint32_t y,
+                          ptrdiff_t *step)
+{
+    bool transposed = false, mirror_x = false, mirror_y = false;
+    plo_orientation_split(orientation, &transposed, &mirror_x, &mirror_y);
+    ptrdiff_t stride = 3 * (ptrdiff_t)pixels->width;
+    // Upright coordinates along and across the stored row.
+    uint32_t along = transposed ? pixels->height : pixels->width;
+    uint32_t across = transposed ? pixels->width : pixels->height;
+    uint32_t first = mirror_x ? along - 1 : 0, line = mirror_y ? across - 1 - y : y;
+    *step = (transposed ? stride : 3) * (mirror_x ? -1 : 1);
+    ptrdiff_t at = transposed ? stride * first + 3 * (ptrdiff_t)line
+                              : stride * line + 3 * (ptrdiff_t)first;
+    return pixels->owner->data + at;
+}
+
+static int place_rows(struct reading *reading, struct plo_pixels *pixels, struct pipilo_error *err)
+{
+    struct plo_decoder *decoder = &reading->decoder;
+    const uint8_t *row = NULL;
+    while (decoder->row < decoder->height) {
+        ptrdiff_t step = 0;
+        uint8_t *to = place_row(pixels, reading->orientation, decoder->row, &step);
+        PLO_TRY(plo_decoder_next(decoder, &row, err));
+        if (step == 3) {
+            memcpy(to, row, 3 * (size_t)decoder->width);
+            continue;
+        }
+        for (size_t x = 0; x < decoder->width; x++)
+            memcpy(to + step * (ptrdiff_t)x, row + 3 * x, 3);
+    }
+    return 0;
+}
+
+int plo_image_pixels(struct plo_image *image, enum plo_color color,
+                     const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                     struct plo_pixels *out, struct pipilo_error *err)
+{
+    struct reading reading;
+    struct plo_pixels pixels = { 0 };
+    int result = reading_init(&reading, image, options, scratch, err);
+    if (result == 0)
+        result = plo_codec_check_limits(reading.width, reading.height, options, err);
+    if (result == 0)
+        result = plo_decoder_open(&reading.decoder, err);
+    if (result == 0)
+        result = create_pixels(&pixels, reading.width, reading.height, color, err);
+    if (result == 0)
+        result = place_rows(&reading, &pixels, err);
+    if (result == 0) {
+        if (color == PLO_COLOR_BGR)
+            plo_swap_red_blue(pixels.owner->data, (size_t)pixels.width * pixels.height);
+        *out = pixels;
+        pixels.owner = NULL;
+    }
+    plo_buf_unref(&pixels.owner);
+    reading_close(&reading);
+    return result;
+}
+
+// --- what it takes -------------------------------------------------------------------------------
+
+// A decoder's own rows, tables and state, by the width of a row; measured on libjpeg-turbo (its
+// largest case, 4:4:4 with context rows), rounded up.
+enum { DECODER_BYTES = 256 << 10, DECODER_ROWS = 40 };
+
+uint64_t plo_image_need(struct plo_image *image, const struct plo_preprocess *target,
+                        const struct plo_decode_options *options)
+{
+    struct plo_image_info info;
+    struct plo_preprocess_plan plan;
+    if (plo_image_probe(image, &info, NULL) < 0 ||
+        plo_codec_check_limits(info.width, info.height, options, NULL) < 0)
+        return 0;
+    uint64_t need = info.state_bytes + DECODER_BYTES + DECODER_ROWS * 3 * (uint64_t)info.stored_width;
+    if (image->path != NULL)
+        need += info.bytes;
+    if (target == NULL)
+        return need + 3 * (uint64_t)info.width * info.height;
+    bool ignore = options->ignore_orientation;
+    uint32_t width = ignore ? info.stored_width : info.width;
+    uint32_t height = ignore ? info.stored_height : info.height;
+    if (plo_preprocess_plan(target, width, height, &plan, NULL) < 0)
+        return 0;
+    struct plo_resize_request request = { .stored_width = info.stored_width,
+                                          .stored_height = info.stored_height,
+                                          .orientation = ignore ? 1 : info.orientation,
+                                          .filter = target->filter };
+    if (visible(&plan, &request, NULL))
+        need += plo_resize_need(&request);
+    return need + 3 * (uint64_t)plan.width * plan.height;
+}

@@ -1,0 +1,38 @@
+// scratch.h: the buffers of a worker that outlive a picture (see image.h).
+// Threads: one at a time.
+#ifndef PLO_IMAGE_SCRATCH_H
+#define PLO_IMAGE_SCRATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/image.h"
+
+enum plo_scratch_slot {
+    PLO_SCRATCH_ENCODED, // a file's bytes
+    PLO_SCRATCH_STATE,   // the codec's
+    PLO_SCRATCH_ROWS,    // the codec's rows, or the whole picture where it gives no rows
+    PLO_SCRATCH_RAW,     // the codec's rows before they are RGB
+    PLO_SCRATCH_RING,    // rows resized in one direction
+    PLO_SCRATCH_LINE,    // a row resized in both
+    PLO_SCRATCH_AXIS_X,  // weights
+    PLO_SCRATCH_AXIS_Y,
+    PLO_SCRATCH_FILTER, // weights of one sample, before they are rounded
+    PLO_SCRATCH_WINDOW, // what comes out, in 8 bits
+    PLO_SCRATCH_SLOTS
+};
+
+struct plo_image_scratch {
+    struct {
+        void *data;
+        size_t size;
+    } slots[PLO_SCRATCH_SLOTS];
+};
+
+// At least `size` bytes on a 64-byte boundary, what they held being lost; NULL when out of memory.
+void *plo_scratch_get(struct plo_image_scratch *scratch, enum plo_scratch_slot slot, size_t size);
+
+// Gives back what a large picture left: slots above 4 MiB.
+void plo_scratch_trim(struct plo_image_scratch *scratch);
+
+#endif
