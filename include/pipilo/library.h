@@ -1,7 +1,7 @@
 // library.h: the process-wide side: memory budget, threads, what is alive, closing.
 //
-// Nothing has to be opened: the library sets itself up at first use. Settings take effect for what is
-// started afterwards. pipilo_close gives everything back and proves that nothing is left.
+// Nothing has to be opened: the library sets itself up at first use. Settings take effect for what
+// is started afterwards. pipilo_close gives everything back and proves that nothing is left.
 //
 // Threads: any, except pipilo_close, which wants the library otherwise idle.
 #ifndef PIPILO_LIBRARY_H
@@ -47,8 +47,8 @@ PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 // Drops what is idle: models nobody uses, free heap. Returns how many models were dropped.
 PIPILO_API size_t pipilo_trim(void);
 
-// Stops the threads, drops every cache and checks that nothing is alive. Errors: PIPILO_EBUSY, naming
-// what is left. The library may be used again afterwards.
+// Stops the threads, drops every cache and checks that nothing is alive. Errors: PIPILO_EBUSY,
+// naming what is left. The library may be used again afterwards.
 PIPILO_API int pipilo_close(struct pipilo_error *err);
 
 #ifdef __cplusplus

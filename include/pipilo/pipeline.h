@@ -4,7 +4,8 @@
 //     pipilo_run *run = NULL;
 //     pipilo_row *row = NULL;
 //     pipilo_pipeline_parse(&p, "pipe.input('x').map('x', 'vec', "
-//                               "ops.image_embedding.timm('efficientnet-lite0')).output('vec')", &err);
+//                               "ops.image_embedding.timm('efficientnet-lite0')).output('vec')",
+//                               &err);
 //     pipilo_pipeline_start(&run, p, &path, 1, &err);
 //     while (pipilo_run_next(run, &row, &err) == 0 && row != NULL) {
 //         pipilo_value *vec = pipilo_row_value(row, 0);
@@ -13,15 +14,15 @@
 //     pipilo_run_unref(&run);
 //     pipilo_pipeline_unref(&p);
 //
-// A pipe is a chain of steps that is still being built; it never changes: each step makes a new pipe
-// that shares the old one. A pipeline is a pipe closed by its output columns, checked, with its
-// operators opened; it may be run any number of times, also at once. A run is one execution.
+// A pipe is a chain of steps that is still being built; it never changes: each step makes a new
+// pipe that shares the old one. A pipeline is a pipe closed by its output columns, checked, with
+// its operators opened; it may be run any number of times, also at once. A run is one execution.
 //
 // Columns are independent streams, zipped by position. A SCALAR column holds one value that every
 // row sees; a QUEUE column is a stream of rows. docs/pipelines.md gives the rules with examples.
 //
-// Threads: pipes and pipelines may be shared between threads. A run belongs to one thread at a time;
-// the rows of it are worked on by that thread and by a pool of one thread a core.
+// Threads: pipes and pipelines may be shared between threads. A run belongs to one thread at a
+// time; the rows of it are worked on by that thread and by a pool of one thread a core.
 #ifndef PIPILO_PIPELINE_H
 #define PIPILO_PIPELINE_H
 
@@ -114,10 +115,10 @@ PIPILO_API void pipilo_pipe_unref(pipilo_pipe **pipe);
 
 // --- pipelines ------------------------------------------------------------------------------
 
-// Reads a pipeline as it is written in Python: pipe.input(..).map(..)...output(..), with operators as
-// ops.category.name(..), strings, numbers, True, False, None, tuples, lists and keyword arguments.
-// Several lines `name = pipe...` may come before the last expression, so that branches can share a
-// beginning. Nothing is evaluated. Errors: PIPILO_EPIPELINE with line and column.
+// Reads a pipeline as it is written in Python: pipe.input(..).map(..)...output(..), with operators
+// as ops.category.name(..), strings, numbers, True, False, None, tuples, lists and keyword
+// arguments. Several lines `name = pipe...` may come before the last expression, so that branches
+// can share a beginning. Nothing is evaluated. Errors: PIPILO_EPIPELINE with line and column.
 PIPILO_API int pipilo_pipeline_parse(pipilo_pipeline **out, const char *text,
                                      struct pipilo_error *err);
 
@@ -144,9 +145,9 @@ PIPILO_API int pipilo_pipeline_start(pipilo_run **out, pipilo_pipeline *pipeline
                                      pipilo_value *const *inputs, size_t count,
                                      struct pipilo_error *err);
 
-// The next row, owned by the caller, or NULL in *out at the end. The calling thread works on the run
-// until there is one. Memory is bounded: the run waits where nobody takes its rows. A failed row is
-// a row; an error here means that the run as a whole failed and is over.
+// The next row, owned by the caller, or NULL in *out at the end. The calling thread works on the
+// run until there is one. Memory is bounded: the run waits where nobody takes its rows. A failed
+// row is a row; an error here means that the run as a whole failed and is over.
 PIPILO_API int pipilo_run_next(pipilo_run *run, pipilo_row **out, struct pipilo_error *err);
 
 // As pipilo_run_next, for at most `milliseconds`: on time-out returns 0 with *out = NULL and
@@ -169,7 +170,8 @@ PIPILO_API void pipilo_row_unref(pipilo_row **row);
 
 // --- operators ------------------------------------------------------------------------------
 
-// The operators known, sorted by name; NULL past the end. The nearest known name to `name`, or NULL.
+// The operators known, sorted by name; NULL past the end. The nearest known name to `name`, or
+// NULL.
 PIPILO_API const struct pipilo_operator *pipilo_operator_at(size_t index);
 PIPILO_API const struct pipilo_operator *pipilo_operator_find(const char *name);
 PIPILO_API const char *pipilo_operator_nearest(const char *name);

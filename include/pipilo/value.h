@@ -137,8 +137,8 @@ struct pipilo_image_info {
 };
 
 // Reads the header of an image value, once; nothing is decoded. Errors: PIPILO_EINVALID for a value
-// of another kind, PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT, PIPILO_ECORRUPT, PIPILO_ETRUNCATED,
-// PIPILO_ENOMEM.
+// of another kind, PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT, PIPILO_ECORRUPT,
+// PIPILO_ETRUNCATED, PIPILO_ENOMEM.
 PIPILO_API int pipilo_value_image_info(struct pipilo_image_info *out, const pipilo_value *image,
                                        struct pipilo_error *err);
 

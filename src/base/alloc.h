@@ -24,7 +24,8 @@ PLO_MUST_CHECK void *plo_alloc(size_t size);
 // `count` elements of `size` bytes, cleared; NULL also where the product overflows.
 PLO_MUST_CHECK void *plo_alloc0(size_t count, size_t size);
 
-// Resizes to `count` elements of `size` bytes; on failure returns NULL and leaves `block` as it was.
+// Resizes to `count` elements of `size` bytes; on failure returns NULL and leaves `block` as it
+// was.
 PLO_MUST_CHECK void *plo_realloc(void *block, size_t count, size_t size);
 
 // `size` bytes on a 64-byte boundary (a cache line, a SIMD register), not cleared.

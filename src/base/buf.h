@@ -15,7 +15,8 @@ struct plo_buf {
     void *cookie;
 };
 
-// A new buffer of `size` bytes, not cleared; NULL when out of memory. The caller owns one reference.
+// A new buffer of `size` bytes, not cleared; NULL when out of memory. The caller owns one
+// reference.
 struct plo_buf *plo_buf_create(size_t size);
 
 // Takes `data` over: `free` is called with it when the last reference goes. On failure (NULL) the

@@ -2,8 +2,8 @@
 // charged; what a row needs while it is worked on is reserved, before it is read.
 //
 // A row's whole need is reserved at once and no row waits while it holds, so whoever waits here can
-// always go on when others are done. A reservation is granted whenever no other one is held, as long
-// as it fits the budget at all: the oldest row may always go.
+// always go on when others are done. A reservation is granted whenever no other one is held, as
+// long as it fits the budget at all: the oldest row may always go.
 //
 // Threads: any. A waiter's `wake` is called without any lock held, on the thread that released.
 #ifndef PLO_CORE_BUDGET_H

@@ -80,14 +80,19 @@ static double size_of_text(const char *text)
 static bool right_kind(const struct pipilo_param *param, const pipilo_value *value)
 {
     switch (param->type) {
-    case PIPILO_PARAM_BOOL: return value->kind == PIPILO_BOOL;
-    case PIPILO_PARAM_INT: return value->kind == PIPILO_INT;
-    case PIPILO_PARAM_FLOAT: return value->kind == PIPILO_INT || value->kind == PIPILO_FLOAT;
-    case PIPILO_PARAM_STRING: return value->kind == PIPILO_STRING;
+    case PIPILO_PARAM_BOOL:
+        return value->kind == PIPILO_BOOL;
+    case PIPILO_PARAM_INT:
+        return value->kind == PIPILO_INT;
+    case PIPILO_PARAM_FLOAT:
+        return value->kind == PIPILO_INT || value->kind == PIPILO_FLOAT;
+    case PIPILO_PARAM_STRING:
+        return value->kind == PIPILO_STRING;
     case PIPILO_PARAM_SIZE:
         return (value->kind == PIPILO_INT && value->as.i >= 0) ||
                (value->kind == PIPILO_STRING && size_of_text(value->as.string.text) >= 0);
-    case PIPILO_PARAM_VALUE: return true;
+    case PIPILO_PARAM_VALUE:
+        return true;
     }
     return false;
 }
@@ -107,9 +112,10 @@ static int wrong(const struct pipilo_operator *op, const struct pipilo_param *pa
 static int check(const struct pipilo_operator *op, const struct pipilo_param *param,
                  const pipilo_value *value, struct pipilo_error *err)
 {
-    static const char *const wanted[] = {"True or False", "a whole number",
-                                         "a number",      "a string",
-                                         "a size (such as 512M or 2G)", "a value"};
+    static const char *const wanted[] = {
+        "True or False", "a whole number", "a number", "a string", "a size (such as 512M or 2G)",
+        "a value"
+    };
     // None is right where it is the default.
     if (value->kind == PIPILO_NONE && param->fallback != NULL &&
         strcmp(param->fallback, "None") == 0)

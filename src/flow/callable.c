@@ -38,10 +38,10 @@ static pipilo_callable *create(const struct pipilo_operator *op)
     return callable;
 }
 
-int pipilo_callable_create(pipilo_callable **out, const char *name,
-                           pipilo_value *const *positional, size_t positional_count,
-                           const char *const *keywords, pipilo_value *const *values,
-                           size_t keyword_count, struct pipilo_error *err)
+int pipilo_callable_create(pipilo_callable **out, const char *name, pipilo_value *const *positional,
+                           size_t positional_count, const char *const *keywords,
+                           pipilo_value *const *values, size_t keyword_count,
+                           struct pipilo_error *err)
 {
     const struct pipilo_operator *op = NULL;
     PLO_TRY(plo_registry_find(name, &op, err));

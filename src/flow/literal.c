@@ -71,7 +71,7 @@ static void add_code_point(struct plo_str *str, unsigned long c)
 {
     char bytes[4];
     size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
     for (size_t i = n - 1; i > 0; i--) {
         bytes[i] = (char)(0x80 | (c & 0x3f));
         c >>= 6;
@@ -94,7 +94,7 @@ static bool read_escape(struct plo_reader *reader, struct plo_str *str)
         return true;
     }
     int digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
-    char hex[9] = {0};
+    char hex[9] = { 0 };
     for (int i = 0; i < digits; i++) {
         if (!isxdigit((unsigned char)*reader->at))
             return false;
@@ -230,7 +230,7 @@ int plo_reader_literal(struct plo_reader *reader, pipilo_value **out, struct pip
 
 int plo_literal_parse(const char *text, pipilo_value **out, struct pipilo_error *err)
 {
-    struct plo_reader reader = {.text = text, .at = text};
+    struct plo_reader reader = { .text = text, .at = text };
     PLO_TRY(plo_reader_literal(&reader, out, err));
     plo_reader_skip(&reader, true);
     if (*reader.at == '\0')

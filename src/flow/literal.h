@@ -1,5 +1,5 @@
-// literal.h: the tokens and literals of pipeline text: Python's strings, numbers, True, False, None,
-// tuples and lists. Threads: one at a time.
+// literal.h: the tokens and literals of pipeline text: Python's strings, numbers, True, False,
+// None, tuples and lists. Threads: one at a time.
 #ifndef PLO_FLOW_LITERAL_H
 #define PLO_FLOW_LITERAL_H
 
@@ -13,7 +13,8 @@ struct plo_reader {
 
 enum { PLO_READER_DEPTH = 64 };
 
-// Skips blanks, line ends and comments. With `line_ends` false a line end outside of brackets stays.
+// Skips blanks, line ends and comments. With `line_ends` false a line end outside of brackets
+// stays.
 void plo_reader_skip(struct plo_reader *reader, bool line_ends);
 
 // Takes `text` if it stands here (after blanks).

@@ -153,8 +153,8 @@ int plo_registry_find(const char *name, const struct pipilo_operator **out,
         return 0;
     const char *nearest = pipilo_operator_nearest(name);
     if (nearest != NULL)
-        return plo_fail(err, PIPILO_ENOTFOUND, "there is no operator '%s'; did you mean '%s'?", name,
-                        nearest);
+        return plo_fail(err, PIPILO_ENOTFOUND, "there is no operator '%s'; did you mean '%s'?",
+                        name, nearest);
     return plo_fail(err, PIPILO_ENOTFOUND, "there is no operator '%s'; `pipilo ops` lists them",
                     name);
 }

@@ -16,8 +16,8 @@
 //     };
 //     pipilo_operator_register(&twice, &err);       // then: ops.math.twice()
 //
-// Threads: `open` and `close` run once per pipeline and instance, on whatever thread builds or drops
-// it. `start` and `stop` bracket a run. `call` runs on one thread at a time per run, or, with
+// Threads: `open` and `close` run once per pipeline and instance, on whatever thread builds or
+// drops it. `start` and `stop` bracket a run. `call` runs on one thread at a time per run, or, with
 // PIPILO_OP_PARALLEL, on several at once. An operator starts no threads and never waits for others.
 #ifndef PIPILO_SYS_OP_H
 #define PIPILO_SYS_OP_H

@@ -1,0 +1,177 @@
+// emit.c: from results of calls to the output columns, in the order of the calls (see run.h).
+#include "core/fail.h"
+#include "flow/items.h"
+#include "flow/run.h"
+
+enum { DRAW = 32 }; // items taken from an iterator before the run is looked at again
+
+size_t plo_node_room(const struct plo_node *node)
+{
+    size_t room = SIZE_MAX;
+    for (size_t i = 0; i < node->output_count; i++) {
+        size_t here = plo_column_room(node->outputs[i]);
+        room = here < room ? here : room;
+    }
+    return room;
+}
+
+bool plo_node_can_emit(const struct plo_node *node)
+{
+    return node->first != NULL && node->first->done && !node->emitting && plo_node_room(node) > 0;
+}
+
+// --- rows out -------------------------------------------------------------------------------
+
+// An error value with this node's name, which cannot fail: it falls back to None.
+static pipilo_value *error_value(const struct plo_node *node, struct pipilo_error *reason)
+{
+    pipilo_value *value = NULL;
+    plo_fail_where(reason, node->plan->name);
+    if (pipilo_value_create_error(&value, reason, NULL) < 0)
+        value = pipilo_value_none();
+    return value;
+}
+
+// One row: the value whole for one output, else its items (more are ignored).
+static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_error *err)
+{
+    if (node->output_count == 1)
+        return plo_column_put(node->outputs[0], pipilo_value_ref(value), err);
+    bool error = value->kind == PIPILO_ERROR;
+    for (size_t i = 0; i < node->output_count; i++) {
+        struct pipilo_error reason = { 0 };
+        pipilo_value *item = error ? pipilo_value_ref(value) : NULL;
+        int result = error ? 0 : plo_item_at(value, i, &item, &reason);
+        if (result == 0 && item == NULL)
+            plo_fail(&reason, PIPILO_EOPERATOR, "the operator gave %zu values, not %zu", i,
+                     node->output_count);
+        if (item == NULL)
+            item = error_value(node, &reason);
+        PLO_TRY(plo_column_put(node->outputs[i], item, err));
+    }
+    return 0;
+}
+
+static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t row,
+                     struct pipilo_error *err)
+{
+    if (!plo_is_true(call->out[row]))
+        return 0;
+    for (size_t i = 0; i < node->output_count; i++)
+        PLO_TRY(plo_column_put(node->outputs[i],
+                               pipilo_value_ref(call->keep[row * node->output_count + i]), err));
+    return 0;
+}
+
+// Draws items from an iterator with the run unlocked. Gives how many there were; fewer than asked
+// for means the end.
+static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value **items, size_t most)
+{
+    size_t count = 0;
+    pipilo_run *run = node->run;
+    node->emitting = true;
+    run->busy++;
+    plo_run_unlock(run);
+    while (count < most) {
+        struct pipilo_error reason = { 0 };
+        pipilo_value *item = NULL;
+        int result = iterator->as.object.class->next(iterator->as.object.object, &item, &reason);
+        if (result < 0)
+            item = error_value(node, &reason);
+        if (item == NULL)
+            break;
+        items[count++] = item;
+        if (result < 0)
+            break;
+    }
+    plo_run_lock(run);
+    run->busy--;
+    node->emitting = false;
+    return count;
+}
+
+// Hands on items of the row's value; sets *end after the last.
+static int emit_items(struct plo_node *node, struct plo_call *call, bool *end,
+                      struct pipilo_error *err)
+{
+    pipilo_value *value = call->out[call->emitted];
+    pipilo_value *items[DRAW] = { NULL };
+    size_t room = plo_node_room(node), count = 0;
+    size_t most = room < DRAW ? room : DRAW;
+    struct pipilo_error reason = { 0 };
+    int result = 0;
+    if (value->kind == PIPILO_ERROR) {
+        items[count++] = pipilo_value_ref(value);
+    } else if (value->kind == PIPILO_ITERATOR) {
+        count = draw(node, value, items, most);
+    } else {
+        while (count < most && result == 0) {
+            result = plo_item_next(value, &call->item, &items[count], &reason);
+            if (result < 0)
+                items[count] = error_value(node, &reason);
+            if (items[count] == NULL)
+                break;
+            count++;
+        }
+    }
+    *end = count < most || result < 0 || value->kind == PIPILO_ERROR;
+    result = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (result == 0)
+            result = emit_row(node, items[i], err);
+        pipilo_value_unref(&items[i]);
+    }
+    return result;
+}
+
+// Takes the first call out of the list and keeps it for the next one.
+static void retire(struct plo_node *node)
+{
+    struct plo_call *call = node->first;
+    node->first = call->next;
+    if (node->first == NULL)
+        node->last = NULL;
+    node->calls--;
+    if (node->spare != NULL) {
+        plo_call_destroy(node, call);
+        return;
+    }
+    size_t columns = plo_node_call_columns(node);
+    size_t keep = node->plan->iteration == PIPILO_FILTER ? node->plan->input_count : 0;
+    for (size_t i = 0; i < call->rows * columns; i++)
+        pipilo_value_unref(&call->in[i]);
+    for (size_t i = 0; i < call->rows * keep; i++)
+        pipilo_value_unref(&call->keep[i]);
+    for (size_t i = 0; i < call->rows; i++)
+        pipilo_value_unref(&call->out[i]);
+    call->next = NULL;
+    call->rows = call->emitted = call->item = 0;
+    call->done = false;
+    node->spare = call;
+}
+
+// Only one thread emits for a node: `emitting` is set while the run is unlocked to draw.
+int plo_node_emit(struct plo_node *node, struct pipilo_error *err)
+{
+    while (plo_node_can_emit(node) && !node->run->stopping) {
+        struct plo_call *call = node->first;
+        bool end = true;
+        if (call->emitted == call->rows) {
+            retire(node);
+            continue;
+        }
+        if (node->plan->iteration == PIPILO_FLAT_MAP)
+            PLO_TRY(emit_items(node, call, &end, err));
+        else if (node->plan->iteration == PIPILO_FILTER)
+            PLO_TRY(emit_kept(node, call, call->emitted, err));
+        else
+            PLO_TRY(emit_row(node, call->out[call->emitted], err));
+        if (end) {
+            call->emitted++;
+            call->item = 0;
+        }
+        if (call->emitted == call->rows)
+            retire(node);
+    }
+    return 0;
+}

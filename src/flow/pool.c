@@ -1,0 +1,166 @@
+// pool.c: worker threads and the queue of runs (see pool.h).
+#include "flow/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include "core/fail.h"
+#include "flow/run.h"
+
+enum { MOST_THREADS = 1024 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+// All below is guarded by the lock.
+static unsigned wanted; // 0: not set
+static unsigned size;   // places; 0: not found yet
+static unsigned active; // places taken
+static unsigned started;
+static bool stopping;
+static pthread_t threads[MOST_THREADS];
+static pipilo_run *first, *last; // queued, linked by run->next_queued
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+static unsigned size_locked(void)
+{
+    if (size == 0)
+        size = wanted > 0 ? wanted : cores();
+    return size;
+}
+
+int plo_pool_set_size(unsigned new_size, struct pipilo_error *err)
+{
+    if (new_size > MOST_THREADS)
+        return plo_fail(err, PIPILO_EINVALID, "%u threads are more than %d", new_size,
+                        MOST_THREADS);
+    pthread_mutex_lock(&lock);
+    bool busy = started > 0;
+    if (!busy) {
+        wanted = new_size;
+        size = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return busy ? plo_fail(err, PIPILO_EBUSY, "the threads run already") : 0;
+}
+
+unsigned plo_pool_size(void)
+{
+    pthread_mutex_lock(&lock);
+    unsigned now = size_locked();
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+static pipilo_run *take_queued(void)
+{
+    pipilo_run *run = first;
+    if (run != NULL) {
+        first = run->next_queued;
+        if (first == NULL)
+            last = NULL;
+        run->queued = false;
+    }
+    return run;
+}
+
+static void *worker(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        while (!stopping && (first == NULL || active >= size))
+            pthread_cond_wait(&work, &lock);
+        if (stopping)
+            break;
+        pipilo_run *run = take_queued();
+        active++;
+        pthread_mutex_unlock(&lock);
+        plo_run_work(run);
+        plo_run_release(run);
+        pthread_mutex_lock(&lock);
+        active--;
+        if (first != NULL)
+            pthread_cond_signal(&work);
+    }
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+// Signals are the program's: workers block them all.
+static void start_locked(void)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    while (started < size_locked() && pthread_create(&threads[started], NULL, worker, NULL) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void plo_pool_submit(pipilo_run *run)
+{
+    pthread_mutex_lock(&lock);
+    if (started == 0 && !stopping)
+        start_locked();
+    if (!run->queued && started > 0) {
+        run->queued = true;
+        plo_run_retain(run);
+        run->next_queued = NULL;
+        if (last != NULL)
+            last->next_queued = run;
+        else
+            first = run;
+        last = run;
+        pthread_cond_signal(&work);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+bool plo_pool_enter(void)
+{
+    pthread_mutex_lock(&lock);
+    bool entered = active < size_locked();
+    active += entered;
+    pthread_mutex_unlock(&lock);
+    return entered;
+}
+
+void plo_pool_leave(void)
+{
+    pthread_mutex_lock(&lock);
+    active--;
+    if (first != NULL)
+        pthread_cond_signal(&work);
+    pthread_mutex_unlock(&lock);
+}
+
+void plo_pool_stop(void)
+{
+    pthread_mutex_lock(&lock);
+    stopping = true;
+    pthread_cond_broadcast(&work);
+    unsigned count = started;
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_lock(&lock);
+    started = 0;
+    stopping = false;
+    pipilo_run *run = first;
+    first = last = NULL;
+    pthread_mutex_unlock(&lock);
+    while (run != NULL) {
+        pipilo_run *next = run->next_queued;
+        run->queued = false;
+        plo_run_release(run);
+        run = next;
+    }
+}
