@@ -1,0 +1,78 @@
+// drive.c: a run from its start to its end (see drive.h).
+#include "drive.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (caught)
+        _exit(pipilo_error_exit_status(PIPILO_ECANCELED));
+    caught = 1;
+}
+
+void signals_catch(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+        // What the parent wants ignored (nohup) stays so.
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+bool signals_caught(void)
+{
+    return caught != 0;
+}
+
+int fail(struct pipilo_error *err, int code, const char *message)
+{
+    *err = (struct pipilo_error){ .code = code };
+    snprintf(err->message, sizeof err->message, "%s", message);
+    return code;
+}
+
+static int stopped(pipilo_run *run, struct pipilo_error *err)
+{
+    pipilo_run_cancel(run);
+    return fail(err, PIPILO_ECANCELED, "stopped");
+}
+
+static int take_rows(pipilo_run *run, const struct driver *driver, struct pipilo_error *err)
+{
+    for (bool ended = false;;) {
+        pipilo_row *row = NULL;
+        int result = pipilo_run_next_within(run, 100, &row, &ended, err);
+        if (result < 0)
+            return result;
+        bool stop = signals_caught();
+        if (row != NULL && !stop)
+            stop = driver->row(driver->cookie, row) != 0;
+        pipilo_row_unref(&row);
+        if (driver->tick != NULL)
+            driver->tick(driver->cookie);
+        if (stop)
+            return stopped(run, err);
+        if (ended)
+            return 0;
+    }
+}
+
+int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
+          const struct driver *driver, struct pipilo_error *err)
+{
+    pipilo_run *run = NULL;
+    int result = pipilo_pipeline_start(&run, pipeline, inputs, count, err);
+    if (result == 0)
+        result = take_rows(run, driver, err);
+    pipilo_run_unref(&run);
+    return result;
+}

@@ -1,0 +1,35 @@
+// drive.h: taking a run to its end, with a look at the clock and at signals every now and then.
+//
+// The first SIGINT, SIGTERM or SIGHUP cancels: the run ends cleanly and leaves nothing
+// half-written. The second one ends the program at once.
+//
+// Threads: drive belongs to the main thread; signals_caught may be asked from any.
+#ifndef CLI_DRIVE_H
+#define CLI_DRIVE_H
+
+#include <stdbool.h>
+
+#include <pipilo/pipilo.h>
+
+// From here on signals are caught.
+void signals_catch(void);
+
+// Whether one came.
+bool signals_caught(void);
+
+struct driver {
+    // Gets each row; other than 0 cancels the run.
+    int (*row)(void *cookie, const pipilo_row *row);
+    void (*tick)(void *cookie); // about ten times a second, and after each row; may be NULL
+    void *cookie;
+};
+
+// Runs `pipeline` with `inputs` to its end. 0, or the run's failure; PIPILO_ECANCELED where a
+// signal came or `row` wanted no more.
+int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
+          const struct driver *driver, struct pipilo_error *err);
+
+// Fills `err`, for what the program itself finds; gives `code`.
+int fail(struct pipilo_error *err, int code, const char *message);
+
+#endif

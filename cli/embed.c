@@ -1,0 +1,403 @@
+// embed.c: `pipilo embed`: pictures to vectors in a file, with a progress bar and a summary.
+#include "embed.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pipilo/pipilo.h>
+
+#include "commands.h"
+#include "drive.h"
+#include "progress.h"
+#include "say.h"
+
+enum { CODES = 32, SHOWN_ERRORS = 5 };
+
+// One `pipilo embed` under way.
+struct job {
+    const struct embed_options *options;
+    const char *const *inputs;
+    size_t count;
+    FILE *words; // where the summary goes
+    struct progress progress;
+    int64_t rows;
+    int64_t errors[CODES];     // by code
+    struct pipilo_error first; // of the row that stopped it
+    double started;            // when the model was loaded and the run began
+
+    // Counting the pictures goes on beside the run.
+    pthread_t counter;
+    bool counting;
+    atomic_bool enough;    // the counter should end
+    _Atomic int64_t total; // -1: not known
+};
+
+// --- how many there will be ----------------------------------------------------------------------
+
+static bool go_on(void *cookie)
+{
+    struct job *job = cookie;
+    return !atomic_load(&job->enough);
+}
+
+static void *count_pictures(void *cookie)
+{
+    struct job *job = cookie;
+    int64_t total = -1;
+    if (pipilo_inputs_count(&total, job->inputs, job->count, job->options->files_from, go_on, job,
+                            NULL) == 0)
+        atomic_store(&job->total, total);
+    return NULL;
+}
+
+static void start_counter(struct job *job)
+{
+    sigset_t all, before;
+    atomic_init(&job->enough, false);
+    atomic_init(&job->total, -1);
+    if (job->options->quiet)
+        return;
+    // Signals are the main thread's.
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    job->counting = pthread_create(&job->counter, NULL, count_pictures, job) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void stop_counter(struct job *job)
+{
+    atomic_store(&job->enough, true);
+    if (job->counting)
+        pthread_join(job->counter, NULL);
+    job->counting = false;
+}
+
+// --- rows ----------------------------------------------------------------------------------------
+
+static int64_t error_count(const struct job *job)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < CODES; i++)
+        sum += job->errors[i];
+    return sum;
+}
+
+static void show_error(struct job *job, const char *source, const struct pipilo_error *error)
+{
+    int64_t count = error_count(job);
+    if (job->options->quiet || count > SHOWN_ERRORS + 1)
+        return;
+    progress_clear(&job->progress);
+    if (count > SHOWN_ERRORS)
+        say("further errors are counted and not shown");
+    else
+        say("%s: %s: %s", source != NULL ? source : "an input", pipilo_error_name(error->code),
+            error->message);
+}
+
+static int take_row(void *cookie, const pipilo_row *row)
+{
+    struct job *job = cookie;
+    const struct pipilo_error *error = pipilo_row_error(row);
+    job->rows++;
+    job->progress.done++;
+    if (error == NULL)
+        return 0;
+    job->progress.errors++;
+    job->errors[error->code < 0 && error->code > -CODES ? -error->code : 0]++;
+    show_error(job, pipilo_value_string(pipilo_row_value(row, 0)), error);
+    if (strcmp(job->options->on_error, "row") == 0)
+        return 0;
+    job->first = *error;
+    return 1;
+}
+
+static void tick(void *cookie)
+{
+    struct job *job = cookie;
+    struct pipilo_stats stats = { .struct_size = sizeof stats };
+    pipilo_stats(&stats);
+    job->progress.done = job->rows + (int64_t)stats.skipped_unchanged;
+    job->progress.total = atomic_load(&job->total);
+    progress_tick(&job->progress);
+}
+
+// --- the summary ---------------------------------------------------------------------------------
+
+static void put_count(FILE *file, int64_t count, const char *noun)
+{
+    char *text = text_count(count, noun);
+    fputs(text, file);
+    free(text);
+}
+
+static void summary_rows(const struct job *job, const struct pipilo_stats *stats)
+{
+    int64_t errors = error_count(job);
+    put_count(job->words, job->rows - errors, "picture");
+    fputs(" embedded", job->words);
+    if (stats->skipped_unchanged > 0)
+        fprintf(job->words, ", %lld unchanged since last time",
+                (long long)stats->skipped_unchanged);
+    if (errors > 0) {
+        const char *before = " (";
+        fputs(", ", job->words);
+        put_count(job->words, errors, "error");
+        for (int i = 0; i < CODES; i++) {
+            if (job->errors[i] == 0)
+                continue;
+            fprintf(job->words, "%s%s: %lld", before, pipilo_error_name(-i),
+                    (long long)job->errors[i]);
+            before = ", ";
+        }
+        fputc(')', job->words);
+    }
+    fputc('\n', job->words);
+    uint64_t skipped = stats->skipped_hidden + stats->skipped_other + stats->skipped_irregular;
+    if (skipped > 0) {
+        fputs("passed over: ", job->words);
+        put_count(job->words, (int64_t)skipped, "name");
+        fprintf(job->words, " (%llu hidden, %llu no pictures by their suffix, %llu no files)\n",
+                (unsigned long long)stats->skipped_hidden, (unsigned long long)stats->skipped_other,
+                (unsigned long long)stats->skipped_irregular);
+    }
+}
+
+// How the next command would be typed.
+static void summary_next(const struct job *job)
+{
+    const char *out = job->options->out;
+    size_t length = strlen(out);
+    if (strcmp(out, "-") == 0)
+        return;
+    char *clean = text_clean(out);
+    fprintf(job->words, "written to %s: %s\n", clean, embed_kind(out));
+    if (length > 6 && strcmp(out + length - 6, ".jsonl") == 0)
+        fprintf(job->words, "\nnext: head -n 1 %s\n", clean);
+    else
+        fprintf(job->words, "\nnext: pipilo search %s PICTURE -k 10\n", clean);
+    free(clean);
+}
+
+static double rate_of(const struct job *job, double now)
+{
+    double seconds = now - job->started;
+    return seconds > 0 ? (double)job->rows / seconds : 0;
+}
+
+static void summary(const struct job *job)
+{
+    double now = progress_clock();
+    struct pipilo_stats stats = { .struct_size = sizeof stats };
+    pipilo_stats(&stats);
+    summary_rows(job, &stats);
+    fprintf(job->words, "%s, of which %s to load the model",
+            text_duration(now - job->progress.begun).text,
+            text_duration(job->started - job->progress.begun).text);
+    double rate = rate_of(job, now);
+    fprintf(job->words, "; %.*f pictures a second", rate < 99.5 ? 1 : 0, rate);
+    if (job->progress.peak > 0)
+        fprintf(job->words, "; at most %s of memory", text_size(job->progress.peak).text);
+    fputc('\n', job->words);
+    summary_next(job);
+}
+
+static void json_counts(const struct job *job, const struct pipilo_stats *stats)
+{
+    bool first = true;
+    fputc('{', job->words);
+    for (int i = 0; i < CODES; i++) {
+        if (job->errors[i] == 0)
+            continue;
+        put_member(job->words, &first, pipilo_error_name(-i));
+        fprintf(job->words, "%lld", (long long)job->errors[i]);
+    }
+    fprintf(job->words,
+            "}, \"skipped\": {\"hidden\": %llu, \"other\": %llu, \"irregular\": %llu, "
+            "\"unchanged\": %llu}",
+            (unsigned long long)stats->skipped_hidden, (unsigned long long)stats->skipped_other,
+            (unsigned long long)stats->skipped_irregular,
+            (unsigned long long)stats->skipped_unchanged);
+}
+
+static void json_summary(const struct job *job)
+{
+    bool first = true;
+    double now = progress_clock();
+    struct pipilo_stats stats = { .struct_size = sizeof stats };
+    pipilo_stats(&stats);
+    fputc('{', job->words);
+    put_member(job->words, &first, "out");
+    put_json(job->words, job->options->out);
+    put_member(job->words, &first, "model");
+    put_json(job->words, job->options->model);
+    fprintf(job->words, ", \"rows\": %lld, \"ok\": %lld, \"errors\": ", (long long)job->rows,
+            (long long)(job->rows - error_count(job)));
+    json_counts(job, &stats);
+    fprintf(job->words,
+            ", \"seconds\": %.3f, \"load_seconds\": %.3f, \"pictures_per_second\": %.2f, "
+            "\"peak_memory\": %llu, \"memory_budget\": %llu}\n",
+            now - job->progress.begun, job->started - job->progress.begun, rate_of(job, now),
+            (unsigned long long)job->progress.peak, (unsigned long long)stats.budget_limit);
+}
+
+// --- the command ---------------------------------------------------------------------------------
+
+static int make_inputs(const struct job *job, pipilo_value **out, struct pipilo_error *err)
+{
+    pipilo_value **items = must(calloc(job->count + 1, sizeof *items));
+    int result = 0;
+    for (size_t i = 0; i < job->count && result == 0; i++)
+        result = pipilo_value_create_string(&items[i], job->inputs[i], err);
+    if (result == 0)
+        result = pipilo_value_create_list(out, items, job->count, err);
+    for (size_t i = 0; i < job->count; i++)
+        pipilo_value_unref(&items[i]);
+    free(items);
+    return result;
+}
+
+static int embed(struct job *job, const char *text, struct pipilo_error *err)
+{
+    pipilo_pipeline *pipeline = NULL;
+    pipilo_value *inputs = NULL;
+    struct driver driver = { .row = take_row, .tick = tick, .cookie = job };
+    pipilo_set_memory(job->options->memory);
+    int result = pipilo_set_threads((unsigned)job->options->threads, err);
+    if (result == 0)
+        result = make_inputs(job, &inputs, err);
+    if (result == 0)
+        result = pipilo_pipeline_parse(&pipeline, text, err);
+    job->started = progress_clock();
+    if (result == 0)
+        result = drive(pipeline, &inputs, 1, &driver, err);
+    pipilo_value_unref(&inputs);
+    pipilo_pipeline_unref(&pipeline);
+    return result;
+}
+
+static int report(struct job *job, int result, const struct pipilo_error *err)
+{
+    if (job->first.code < 0) {
+        say("stopped at the first error; nothing was written");
+        return pipilo_error_exit_status(job->first.code);
+    }
+    if (result == PIPILO_ECANCELED && signals_caught()) {
+        say("stopped after %lld rows; nothing was written", (long long)job->rows);
+        return pipilo_error_exit_status(PIPILO_ECANCELED);
+    }
+    if (result < 0)
+        return say_error(err);
+    if (job->options->json)
+        json_summary(job);
+    else if (!job->options->quiet)
+        summary(job);
+    return error_count(job) > 0 ? EXIT_ROWS : 0;
+}
+
+static int run_embed(const void *stored, char **operands, int count)
+{
+    const struct embed_options *options = stored;
+    if (count == 0 && options->files_from == NULL)
+        return say_usage("embed", "there is nothing to embed: name pictures, folders or archives");
+    if (options->model == NULL)
+        return say_usage("embed", "no model is given: -m MODEL (`pipilo models` lists them)");
+    if (options->out == NULL)
+        return say_usage("embed", "no output is given: -o OUT, such as -o pictures.db");
+    char *text = embed_pipeline(options);
+    if (text == NULL)
+        return EXIT_USAGE;
+    if (options->explain) {
+        fputs(text, stdout);
+        free(text);
+        return 0;
+    }
+    struct job job = { .options = options,
+                       .inputs = (const char *const *)operands,
+                       .count = (size_t)count };
+    struct pipilo_error err;
+    job.words = strcmp(options->out, "-") == 0 ? stderr : stdout;
+    signals_catch();
+    progress_begin(&job.progress, options->quiet);
+    progress_note(&job.progress, "loading the model");
+    start_counter(&job);
+    int result = embed(&job, text, &err);
+    stop_counter(&job);
+    progress_clear(&job.progress);
+    free(text);
+    return report(&job, result, &err);
+}
+
+#define AT(member) offsetof(struct embed_options, member)
+
+static const struct option_row rows[] = {
+    { 'm', "model", "MODEL", OPTION_MODEL, AT(model),
+      .help = "the model: a folder, an ONNX file with its card beside it, or a name that `pipilo "
+              "models` lists" },
+    { 'o', "out", "OUT", OPTION_FILE, AT(out),
+      .help = "where the vectors go; the suffix says how: .db or .sqlite, .npy, .jsonl, or - for "
+              "lines of JSON on standard output" },
+    { 0, "files-from", "FILE", OPTION_FILE, AT(files_from),
+      .help = "read more inputs from FILE (-: standard input), one a line or separated by NUL" },
+    { 0, "update", NULL, OPTION_FLAG, AT(update),
+      .help = "add to OUT what is new or changed, and try again what failed" },
+    { 0, "force", NULL, OPTION_FLAG, AT(force), .help = "replace an OUT that is there" },
+    { 0, "on-error", "WHAT", OPTION_CHOICE, AT(on_error), .choices = "row|stop", .fallback = "row",
+      .help = "row: a bad picture is a row that says so, and the run goes on; stop: it ends the "
+              "run" },
+    { 0, "exact", NULL, OPTION_UNFLAG, AT(fast),
+      .help = "the same pixels as Pillow, hence the same vectors as Python's tools; so it is "
+              "unless --fast is given" },
+    { 0, "fast", NULL, OPTION_FLAG, AT(fast),
+      .help = "decode JPEG and WebP at a reduced size: faster, and vectors that differ slightly" },
+    { 0, "precision", "WHICH", OPTION_CHOICE, AT(precision), .choices = "f32|bf16|auto",
+      .fallback = "f32",
+      .help = "the engine's arithmetic; bf16 is faster and not safe with every model; auto takes "
+              "the fastest that was measured to be safe" },
+    { 0, "exif", "WHAT", OPTION_CHOICE, AT(exif), .choices = "apply|ignore", .fallback = "apply",
+      .help = "whether a photo is turned upright as its EXIF data say" },
+    { 0, "normalize", NULL, OPTION_FLAG, AT(normalize), .help = "make every vector of length 1" },
+    { 0, "thumbnails", NULL, OPTION_FLAG, AT(thumbnails),
+      .help = "keep a small JPEG of every picture in a .db" },
+    { 0, "device", "DEVICE", OPTION_STRING, AT(device),
+      .help = "what the engine works on, such as CPU or GPU" },
+    { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
+      .help = "threads to work with; 0: one for each processor core" },
+    { 0, "batch", "N", OPTION_INT, AT(batch), .fallback = "0", .max = 1024,
+      .help = "pictures the engine takes at once; 0: what is fastest for it" },
+    { 0, "memory", "SIZE", OPTION_SIZE, AT(memory),
+      .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
+    { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "say nothing but what is fatal" },
+    { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print the summary as one JSON object" },
+    { 0, "explain", NULL, OPTION_FLAG, AT(explain),
+      .help = "print the pipeline this stands for, which `pipilo run` takes, and do nothing" },
+    { 0 },
+};
+
+const struct command embed_command = {
+    .name = "embed",
+    .operands = "INPUT... -m MODEL -o OUT",
+    .summary = "turn pictures into vectors and keep them in a file",
+    .text =
+        "Turns every picture into a vector and writes one row for each to OUT, in the order of "
+        "the inputs.\n\n"
+        "An INPUT is a picture, a folder (all pictures in it and below, by their suffix), a "
+        "pattern such as 'photos/*.jpg', or a tar archive.\n\n"
+        "A picture that cannot be read is a row that says why; the run goes on, and the exit "
+        "status is 1. Memory stays the same however many pictures there are.\n\n"
+        "Ctrl-C ends the run and leaves nothing behind; an OUT in .db that is being updated keeps "
+        "the rows it has got.",
+    .examples =
+        "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db\n"
+        "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db --update   # what is new\n"
+        "  find / -name '*.jpg' | pipilo embed --files-from - -m MODEL -o all.npy\n"
+        "  pipilo embed cat.jpg -m MODEL -o - | jq .vector                     # one picture\n",
+    .options = rows,
+    .operand = OPERAND_FILE,
+    .most = -1,
+    .size = sizeof(struct embed_options),
+    .run = run_embed,
+};

@@ -1,0 +1,24 @@
+// embed.h: the options of `pipilo embed`, shared by what makes the pipeline and what runs it.
+#ifndef CLI_EMBED_H
+#define CLI_EMBED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct embed_options {
+    const char *model, *out, *files_from;
+    const char *precision, *exif, *on_error, *device;
+    bool fast, normalize, force, update, thumbnails;
+    bool quiet, json, explain;
+    int64_t threads, batch;
+    uint64_t memory;
+};
+
+// The pipeline that does what the options ask for, as text that `pipilo run` takes; the caller
+// frees it. NULL after a message where they do not go together.
+char *embed_pipeline(const struct embed_options *options);
+
+// What kind of file OUT is, in words.
+const char *embed_kind(const char *out);
+
+#endif
