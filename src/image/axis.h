@@ -34,10 +34,10 @@ struct plo_axis {
 };
 
 struct plo_axis_request {
-    uint32_t source;       // samples there are
-    uint32_t target;       // samples the whole is resized to
-    uint32_t left, count;  // which of them are wanted: left <= index < left + count <= target
-    bool mirrored;         // the source is stored last sample first; outputs keep their order
+    uint32_t source;      // samples there are
+    uint32_t target;      // samples the whole is resized to
+    uint32_t left, count; // which of them are wanted: left <= index < left + count <= target
+    bool mirrored;        // the source is stored last sample first; outputs keep their order
     enum plo_filter filter;
 };
 

@@ -15,13 +15,13 @@ struct plo_tiff_fields {
     bool icc;
 };
 
-// Reads the directory of the TIFF structure that begins at `offset` and has `size` bytes. False where
-// it is not one. A directory that is cut off gives the fields read so far.
+// Reads the directory of the TIFF structure that begins at `offset` and has `size` bytes. False
+// where it is not one. A directory that is cut off gives the fields read so far.
 bool plo_tiff_read(struct plo_input *input, uint64_t offset, uint64_t size,
                    struct plo_tiff_fields *fields);
 
-// EXIF's orientation 1..8 from a TIFF structure, which "Exif\0\0" may precede; 1 where there is none
-// or it is not valid.
+// EXIF's orientation 1..8 from a TIFF structure, which "Exif\0\0" may precede; 1 where there is
+// none or it is not valid.
 uint8_t plo_exif_orientation(struct plo_input *input, uint64_t offset, uint64_t size);
 
 #endif

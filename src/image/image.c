@@ -1,5 +1,5 @@
-// image.c: the lazy picture as an object: what it holds, its header, and its face as a value. How it
-// becomes pixels is in pixels.c (see image.h).
+// image.c: the lazy picture as an object: what it holds, its header, and its face as a value. How
+// it becomes pixels is in pixels.c (see image.h).
 #include "image/image.h"
 
 #include <pthread.h>
@@ -133,8 +133,7 @@ static bool kept_info(struct plo_image *image, struct plo_image_info *info)
     return probed;
 }
 
-static int read_info(struct plo_image *image, struct plo_image_info *info,
-                     struct pipilo_error *err)
+static int read_info(struct plo_image *image, struct plo_image_info *info, struct pipilo_error *err)
 {
     struct plo_input input;
     const struct plo_codec *codec = NULL;
@@ -162,8 +161,7 @@ void plo_image_pixels_info(const struct plo_pixels *pixels, struct plo_image_inf
     };
 }
 
-int plo_image_probe(struct plo_image *image, struct plo_image_info *info,
-                    struct pipilo_error *err)
+int plo_image_probe(struct plo_image *image, struct plo_image_info *info, struct pipilo_error *err)
 {
     if (image->pixels.owner != NULL) {
         plo_image_pixels_info(&image->pixels, info);
@@ -213,9 +211,9 @@ static void object_to_json(const void *object, struct plo_str *str)
         known = true;
     }
     if (known)
-        plo_str_addf(str, "%s\"format\": \"%s\", \"width\": %u, \"height\": %u, \"orientation\": %d",
-                     comma, plo_image_format_name(info.format), info.width, info.height,
-                     info.orientation);
+        plo_str_addf(
+            str, "%s\"format\": \"%s\", \"width\": %u, \"height\": %u, \"orientation\": %d", comma,
+            plo_image_format_name(info.format), info.width, info.height, info.orientation);
     plo_str_add(str, "}}");
 }
 

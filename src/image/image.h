@@ -81,7 +81,8 @@ struct plo_decode_options {
         .max_bytes = UINT64_C(1) << 30,  \
     })
 
-// Pixels, 8 bits a channel, three channels, rows from the top without gaps: uint8 [height, width, 3].
+// Pixels, 8 bits a channel, three channels, rows from the top without gaps: uint8 [height, width,
+// 3].
 struct plo_pixels {
     uint32_t width, height;
     enum plo_color color; // order of the channels
@@ -140,16 +141,16 @@ int plo_image_resize(struct plo_image *image, uint32_t width, uint32_t height,
                      const struct plo_decode_options *options, struct plo_image_scratch *scratch,
                      struct plo_pixels *out, struct pipilo_error *err);
 
-// The part of the upright picture at (left, top) of width x height; PIPILO_EINVALID where it does not
-// lie inside.
+// The part of the upright picture at (left, top) of width x height; PIPILO_EINVALID where it does
+// not lie inside.
 int plo_image_crop(struct plo_image *image, uint32_t left, uint32_t top, uint32_t width,
                    uint32_t height, enum plo_color color, const struct plo_decode_options *options,
                    struct plo_image_scratch *scratch, struct plo_pixels *out,
                    struct pipilo_error *err);
 
-// A model's input: decoded, oriented, resized, cropped and normalised in one pass. `out` has room for
-// 3 x h x w floats (plo_preprocess_size, which must be known): float32 [3, h, w], or [h, w, 3] with
-// PLO_LAYOUT_NHWC. On failure its content is undefined.
+// A model's input: decoded, oriented, resized, cropped and normalised in one pass. `out` has room
+// for 3 x h x w floats (plo_preprocess_size, which must be known): float32 [3, h, w], or [h, w, 3]
+// with PLO_LAYOUT_NHWC. On failure its content is undefined.
 int plo_image_tensor(struct plo_image *image, const struct plo_preprocess *p,
                      const struct plo_decode_options *options, struct plo_image_scratch *scratch,
                      float *out, struct pipilo_error *err);

@@ -1,7 +1,6 @@
-// input.h: encoded bytes to look into anywhere, of a buffer or of a file of which only small windows
-// are read. Header parsers ask for ranges and get NULL past the end, so that no parser does bounds
-// arithmetic of its own.
-// Threads: one at a time.
+// input.h: encoded bytes to look into anywhere, of a buffer or of a file of which only small
+// windows are read. Header parsers ask for ranges and get NULL past the end, so that no parser does
+// bounds arithmetic of its own. Threads: one at a time.
 #ifndef PLO_IMAGE_INPUT_H
 #define PLO_IMAGE_INPUT_H
 

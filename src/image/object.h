@@ -14,8 +14,8 @@ struct plo_image {
     struct plo_buf *bytes;
     struct plo_pixels pixels;
 
-    pthread_mutex_t lock;       // guards what follows
-    bool probed;                // info is known
+    pthread_mutex_t lock; // guards what follows
+    bool probed;          // info is known
     struct plo_image_info info;
 };
 

@@ -12,14 +12,13 @@
 struct reading {
     struct plo_image_info info;
     struct plo_decoder decoder;
-    uint8_t orientation; // to be applied
+    uint8_t orientation;    // to be applied
     uint32_t width, height; // upright, or as stored where the orientation is ignored
 };
 
 // --- reading -------------------------------------------------------------------------------------
 
-static int load_file(struct plo_input *input, struct plo_decoder *decoder,
-                     struct pipilo_error *err)
+static int load_file(struct plo_input *input, struct plo_decoder *decoder, struct pipilo_error *err)
 {
     uint64_t got = 0;
     size_t size = (size_t)input->size;
@@ -52,8 +51,8 @@ static int load(struct plo_image *image, struct plo_decoder *decoder, struct pip
 
 // Everything but the opening of the decoder, which wants to know the scale.
 static int reading_init(struct reading *reading, struct plo_image *image,
-                        const struct plo_decode_options *options,
-                        struct plo_image_scratch *scratch, struct pipilo_error *err)
+                        const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                        struct pipilo_error *err)
 {
     struct plo_decoder *decoder = &reading->decoder;
     *decoder = (struct plo_decoder){
@@ -122,8 +121,8 @@ static bool visible(const struct plo_preprocess_plan *plan, struct plo_resize_re
     request->height = (uint32_t)(bottom - top);
     request->stride = 3 * (size_t)plan->width;
     if (out != NULL)
-        request->out = out + (size_t)(top - plan->top) * request->stride +
-                       3 * (size_t)(left - plan->left);
+        request->out =
+            out + (size_t)(top - plan->top) * request->stride + 3 * (size_t)(left - plan->left);
     return true;
 }
 
@@ -191,9 +190,8 @@ static int create_pixels(struct plo_pixels *out, uint32_t width, uint32_t height
 // A window by a plan that is given, or, where it is NULL, by the one of `p`.
 static int make_window(struct plo_image *image, const struct plo_preprocess *p,
                        const struct plo_preprocess_plan *given,
-                       const struct plo_decode_options *options,
-                       struct plo_image_scratch *scratch, struct plo_pixels *out,
-                       struct pipilo_error *err)
+                       const struct plo_decode_options *options, struct plo_image_scratch *scratch,
+                       struct plo_pixels *out, struct pipilo_error *err)
 {
     struct reading reading;
     struct plo_preprocess_plan plan = { 0 };
@@ -206,10 +204,11 @@ static int make_window(struct plo_image *image, const struct plo_preprocess *p,
         plan.resize_width = reading.width;
         plan.resize_height = reading.height;
         if (plan.left + plan.width > reading.width || plan.top + plan.height > reading.height)
-            result = plo_fail(err, PIPILO_EINVALID,
-                              "the crop %u x %u at (%lld, %lld) is not inside the picture of %u x %u",
-                              plan.width, plan.height, (long long)plan.left, (long long)plan.top,
-                              reading.width, reading.height);
+            result =
+                plo_fail(err, PIPILO_EINVALID,
+                         "the crop %u x %u at (%lld, %lld) is not inside the picture of %u x %u",
+                         plan.width, plan.height, (long long)plan.left, (long long)plan.top,
+                         reading.width, reading.height);
     } else {
         result = plan_of(&reading, p, &plan, err);
     }
@@ -253,9 +252,9 @@ int plo_image_resize(struct plo_image *image, uint32_t width, uint32_t height,
 }
 
 int plo_image_crop(struct plo_image *image, uint32_t left, uint32_t top, uint32_t width,
-                   uint32_t height, enum plo_color color,
-                   const struct plo_decode_options *options, struct plo_image_scratch *scratch,
-                   struct plo_pixels *out, struct pipilo_error *err)
+                   uint32_t height, enum plo_color color, const struct plo_decode_options *options,
+                   struct plo_image_scratch *scratch, struct plo_pixels *out,
+                   struct pipilo_error *err)
 {
     struct plo_preprocess p = PLO_PREPROCESS_INIT;
     struct plo_decode_options exact = *options;
@@ -309,8 +308,8 @@ static uint8_t *place_row(const struct plo_pixels *pixels, uint8_t orientation, 
     uint32_t across = transposed ? pixels->width : pixels->height;
     uint32_t first = mirror_x ? along - 1 : 0, line = mirror_y ? across - 1 - y : y;
     *step = (transposed ? stride : 3) * (mirror_x ? -1 : 1);
-    ptrdiff_t at = transposed ? stride * first + 3 * (ptrdiff_t)line
-                              : stride * line + 3 * (ptrdiff_t)first;
+    ptrdiff_t at =
+        transposed ? stride * first + 3 * (ptrdiff_t)line : stride * line + 3 * (ptrdiff_t)first;
     return pixels->owner->data + at;
 }
 
@@ -372,7 +371,8 @@ uint64_t plo_image_need(struct plo_image *image, const struct plo_preprocess *ta
     if (plo_image_probe(image, &info, NULL) < 0 ||
         plo_codec_check_limits(info.width, info.height, options, NULL) < 0)
         return 0;
-    uint64_t need = info.state_bytes + DECODER_BYTES + DECODER_ROWS * 3 * (uint64_t)info.stored_width;
+    uint64_t need =
+        info.state_bytes + DECODER_BYTES + DECODER_ROWS * 3 * (uint64_t)info.stored_width;
     if (image->path != NULL)
         need += info.bytes;
     if (target == NULL)

@@ -16,8 +16,17 @@ void plo_orientation_split(uint8_t orientation, bool *transposed, bool *mirror_x
 
 struct requests {
     struct plo_axis_request across, down;
-    bool transposed, backwards;
+    bool transposed, backwards, down_first;
 };
+
+// Which pass comes first decides what is rounded first. As in Pillow 13: the horizontal one, unless
+// the height loses more than twice as many pixels as the width (earlier versions: always).
+static bool horizontal_first(int64_t width, int64_t height,
+                             const struct plo_resize_request *request)
+{
+    int64_t lost_width = width - request->target_width, lost = height - request->target_height;
+    return !(lost > 0 && lost > 2 * lost_width);
+}
 
 static struct requests split(const struct plo_resize_request *request)
 {
@@ -35,6 +44,9 @@ static struct requests split(const struct plo_resize_request *request)
                                  .down = transposed ? x : y,
                                  .transposed = transposed,
                                  .backwards = mirror_y };
+    uint32_t width = transposed ? request->stored_height : request->stored_width;
+    uint32_t height = transposed ? request->stored_width : request->stored_height;
+    requests.down_first = horizontal_first(width, height, request) == transposed;
     requests.across.source = request->stored_width;
     requests.across.mirrored = mirror_x;
     requests.down.source = request->stored_height;
@@ -47,11 +59,11 @@ static size_t padded(size_t bytes)
     return (bytes + PLO_ROW_PADDING + 63) / 64 * 64;
 }
 
-// Bytes of a row in the ring: not resized yet where the passes are the other way round.
+// Bytes of a row in the ring: not resized yet where the pass from row to row comes first.
 static size_t ring_stride(const struct requests *requests)
 {
-    return padded(3 * (size_t)(requests->transposed ? requests->across.source
-                                                    : requests->across.count));
+    return padded(
+        3 * (size_t)(requests->down_first ? requests->across.source : requests->across.count));
 }
 
 uint64_t plo_resize_need(const struct plo_resize_request *request)
@@ -89,6 +101,7 @@ int plo_resize_init(struct plo_resize *resize, const struct plo_resize_request *
     *resize = (struct plo_resize){ .kernels = plo_resize_kernels(),
                                    .request = *request,
                                    .transposed = requests.transposed,
+                                   .down_first = requests.down_first,
                                    .backwards = requests.backwards };
     PLO_TRY(plo_axis_init(&resize->across, &requests.across, scratch, PLO_SCRATCH_AXIS_X, err));
     PLO_TRY(plo_axis_init(&resize->down, &requests.down, scratch, PLO_SCRATCH_AXIS_Y, err));
@@ -97,7 +110,7 @@ int plo_resize_init(struct plo_resize *resize, const struct plo_resize_request *
     resize->ring_rows = count_ring_rows(resize);
     resize->ring_stride = ring_stride(&requests);
 
-    size_t line = padded(3 * (size_t)(requests.transposed ? request->stored_width : 0));
+    size_t line = padded(3 * (size_t)(requests.down_first ? request->stored_width : 0));
     size_t result = padded(3 * (size_t)resize->across.count);
     size_t sources = sizeof(uint8_t *) * (resize->down.longest + 4);
     size_t ring = resize->ring_stride * resize->ring_rows;
@@ -120,38 +133,45 @@ static void collect(struct plo_resize *resize, uint32_t index, size_t offset)
     uint32_t start = resize->down.starts[index], length = resize->down.lengths[index];
     for (uint32_t t = 0; t < (length + 3) / 4 * 4; t++) {
         uint32_t y = start + (t < length ? t : length - 1);
-        resize->sources[t] =
-            resize->ring + resize->ring_stride * (y % resize->ring_rows) + offset;
+        resize->sources[t] = resize->ring + resize->ring_stride * (y % resize->ring_rows) + offset;
     }
 }
 
-static void finish_row(struct plo_resize *resize, uint32_t index)
+// Both passes done: a row of the window, or a column where the picture is transposed.
+static void put(struct plo_resize *resize, uint32_t index, const uint8_t *result)
 {
-    size_t bytes = 3 * (size_t)resize->across.count;
-    collect(resize, index, 0);
-    uint8_t *out = resize->request.out + resize->request.stride * index;
-    if (resize->down.copy) {
-        memcpy(out, resize->sources[0], bytes);
+    const struct plo_resize_request *request = &resize->request;
+    if (!resize->transposed) {
+        memcpy(request->out + request->stride * index, result, 3 * (size_t)resize->across.count);
         return;
     }
-    resize->kernels->column(resize->result, resize->sources, &resize->down, index, bytes);
-    memcpy(out, resize->result, bytes);
+    uint8_t *out = request->out + 3 * (size_t)index;
+    for (uint32_t i = 0; i < resize->across.count; i++) {
+        memcpy(out, result + 3 * (size_t)i, 3);
+        out += request->stride;
+    }
 }
 
-// The rows are the upright picture's columns: the first pass runs from row to row, the second along.
-static void finish_column(struct plo_resize *resize, uint32_t index)
+static void finish(struct plo_resize *resize, uint32_t index)
 {
-    size_t offset = 3 * (size_t)resize->across.first;
-    size_t bytes = 3 * (size_t)(resize->across.end - resize->across.first);
-    collect(resize, index, offset);
-    resize->kernels->column(resize->line + offset, resize->sources, &resize->down, index, bytes);
-    // The vector loop wrote past the end; what the next pass weighs by 0 may stay.
-    resize->kernels->row(resize->result, resize->line, &resize->across);
-    uint8_t *out = resize->request.out + 3 * (size_t)index;
-    for (uint32_t i = 0; i < resize->across.count; i++) {
-        memcpy(out, resize->result + 3 * (size_t)i, 3);
-        out += resize->request.stride;
+    const struct plo_resize_kernels *kernels = resize->kernels;
+    const struct plo_axis *across = &resize->across, *down = &resize->down;
+    if (resize->down_first) {
+        size_t offset = 3 * (size_t)across->first,
+               bytes = 3 * (size_t)(across->end - across->first);
+        collect(resize, index, offset);
+        kernels->column(resize->line + offset, resize->sources, down, index, bytes);
+        kernels->row(resize->result, resize->line, across);
+        put(resize, index, resize->result);
+        return;
     }
+    collect(resize, index, 0);
+    if (down->copy) {
+        put(resize, index, resize->sources[0]);
+        return;
+    }
+    kernels->column(resize->result, resize->sources, down, index, 3 * (size_t)across->count);
+    put(resize, index, resize->result);
 }
 
 void plo_resize_push(struct plo_resize *resize, const uint8_t *row)
@@ -159,7 +179,7 @@ void plo_resize_push(struct plo_resize *resize, const uint8_t *row)
     uint8_t *slot = resize->ring + resize->ring_stride * (resize->row % resize->ring_rows);
     const struct plo_axis *across = &resize->across;
     size_t offset = 3 * (size_t)across->first;
-    if (resize->transposed)
+    if (resize->down_first)
         memcpy(slot + offset, row + offset, 3 * (size_t)(across->end - across->first));
     else if (across->copy)
         memcpy(slot, row + offset, 3 * (size_t)across->count);
@@ -170,10 +190,7 @@ void plo_resize_push(struct plo_resize *resize, const uint8_t *row)
         uint32_t index = stream_index(resize, resize->done);
         if (resize->down.starts[index] + resize->down.lengths[index] > resize->row)
             return;
-        if (resize->transposed)
-            finish_column(resize, index);
-        else
-            finish_row(resize, index);
+        finish(resize, index);
         resize->done++;
     }
 }

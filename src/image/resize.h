@@ -1,6 +1,6 @@
-// resize.h: the two passes of a resize over rows that come one after the other. Each pass rounds to 8
-// bits, the horizontal one (in the upright picture) comes first, as in Pillow. Rows are let go as soon
-// as no output needs them, so the memory is a few rows, not the picture.
+// resize.h: the two passes of a resize over rows that come one after the other. Each pass rounds to
+// 8 bits, in the order in which Pillow makes them. Rows are let go as soon as no output needs them,
+// so the memory is a few rows, not the picture.
 //
 // Threads: a resize belongs to one thread.
 #ifndef PLO_IMAGE_RESIZE_H
@@ -39,7 +39,7 @@ const struct plo_resize_kernels *plo_resize_kernels(void);
 //         plo_resize_push(&resize, row y);
 struct plo_resize_request {
     uint32_t stored_width, stored_height;
-    uint8_t orientation; // EXIF's: from stored to upright
+    uint8_t orientation;                  // EXIF's: from stored to upright
     uint32_t target_width, target_height; // the whole upright picture is resized to this
     uint32_t left, top, width, height;    // the window, inside the target
     enum plo_filter filter;
@@ -54,6 +54,7 @@ struct plo_resize {
     struct plo_resize_request request;
     struct plo_axis across, down; // along the stored rows, and from row to row
     bool transposed;              // the upright picture's rows are the stored columns
+    bool down_first;              // the pass from row to row comes first
     bool backwards;               // the upright picture's order is from the last stored row
     uint8_t *ring, *line, *result;
     size_t ring_stride;

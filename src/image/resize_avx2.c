@@ -22,11 +22,11 @@ AVX2 static inline __m256i joined(__m256i low, __m256i high)
 // other two; in each, pairs of 16 bits are the same channel of both pixels.
 AVX2 static void row(uint8_t *out, const uint8_t *source, const struct plo_axis *axis)
 {
-    const __m256i pixels = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,
-                                            6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1,
-                                            -1);
-    const __m256i lows = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7,
-                                          4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+    const __m256i pixels =
+        _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, 6, -1, 9, -1, 7,
+                         -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
+    const __m256i lows = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6,
+                                          7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
     const __m256i highs = _mm256_add_epi8(lows, _mm256_set1_epi8(8));
     for (uint32_t i = 0; i < axis->count; i++) {
         const uint8_t *pixel = source + 3 * (size_t)axis->starts[i];
@@ -37,10 +37,9 @@ AVX2 static void row(uint8_t *out, const uint8_t *source, const struct plo_axis 
             __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)(parts + 2 * t));
             __m256i values = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(four), pixels);
             __m256i both = _mm256_broadcastsi128_si256(weights);
-            low = _mm256_add_epi32(low,
-                                   _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, lows)));
-            high = _mm256_add_epi32(high,
-                                    _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, highs)));
+            low = _mm256_add_epi32(low, _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, lows)));
+            high =
+                _mm256_add_epi32(high, _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, highs)));
         }
         low = _mm256_add_epi32(low, _mm256_permute2x128_si256(low, low, 1));
         high = _mm256_add_epi32(high, _mm256_permute2x128_si256(high, high, 1));

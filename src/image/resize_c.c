@@ -1,5 +1,5 @@
-// resize_c.c: the inner loops of a resize in plain C: the reference that every other must equal, and
-// the choice among them (see resize.h).
+// resize_c.c: the inner loops of a resize in plain C: the reference that every other must equal,
+// and the choice among them (see resize.h).
 #include "image/resize.h"
 
 #include "core/fail.h"

@@ -1,5 +1,5 @@
-// scratch.c: buffers that only grow while pictures are ordinary and shrink after a large one, so that
-// what a worker keeps is bounded (see scratch.h).
+// scratch.c: buffers that only grow while pictures are ordinary and shrink after a large one, so
+// that what a worker keeps is bounded (see scratch.h).
 #include "image/scratch.h"
 
 #include "base/alloc.h"

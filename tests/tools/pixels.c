@@ -1,13 +1,13 @@
 // pixels.c: what pipilo makes of a picture, as raw bytes, for the comparison with Pillow
-// (tests/compare/test_pixels.py). Reads one request a line from stdin and answers each on stdout with
-// one line, "ok WIDTH HEIGHT BYTES" followed by that many bytes, or "error NAME MESSAGE".
+// (tests/compare/test_pixels.py). Reads one request a line from stdin and answers each on stdout
+// with one line, "ok WIDTH HEIGHT BYTES" followed by that many bytes, or "error NAME MESSAGE".
 //
 //     pixels exif|ignore exact|fast PATH
 //     resize exif|ignore exact|fast PATH WIDTH HEIGHT FILTER
 //     crop   exif|ignore exact|fast PATH LEFT TOP WIDTH HEIGHT
-//     tensor exif|ignore exact|fast PATH SHORTEST CROP FILTER        (float32 CHW, mean 0.5, std 0.25)
-//     probe  exif|ignore exact|fast PATH                             (no bytes)
-//     time   exif|ignore exact|fast PATH SHORTEST CROP FILTER        ("ok 0 0 0 SECONDS", 200 times)
+//     tensor exif|ignore exact|fast PATH SHORTEST CROP FILTER        (float32 CHW, mean 0.5, std
+//     0.25) probe  exif|ignore exact|fast PATH                             (no bytes) time
+//     exif|ignore exact|fast PATH SHORTEST CROP FILTER        ("ok 0 0 0 SECONDS", 200 times)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +30,8 @@ static uint32_t number(const struct request *request, int index)
 
 static enum plo_filter filter(const struct request *request, int index)
 {
-    int found = index < request->words
-                    ? plo_preprocess_find(plo_filter_names, request->word[index])
-                    : 0;
+    int found =
+        index < request->words ? plo_preprocess_find(plo_filter_names, request->word[index]) : 0;
     return found < 0 ? PLO_FILTER_BICUBIC : (enum plo_filter)found;
 }
 
@@ -110,8 +109,7 @@ static int handle(const struct request *request, struct plo_image *image,
         result = plo_image_crop(image, number(request, 4), number(request, 5), number(request, 6),
                                 number(request, 7), PLO_COLOR_RGB, options, scratch, &pixels, err);
     if (result == 0)
-        answer(pixels.width, pixels.height, pixels.data,
-               3 * (size_t)pixels.width * pixels.height);
+        answer(pixels.width, pixels.height, pixels.data, 3 * (size_t)pixels.width * pixels.height);
     plo_buf_unref(&pixels.owner);
     return result;
 }

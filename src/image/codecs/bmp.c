@@ -1,6 +1,6 @@
-// bmp.c: Windows bitmaps, read here: libvips would hand them to ImageMagick, which reads far more than
-// anybody wants opened. 1, 4, 8, 16, 24 and 32 bits, bit fields, both run lengths; what a fourth
-// channel holds is left out.
+// bmp.c: Windows bitmaps, read here: libvips would hand them to ImageMagick, which reads far more
+// than anybody wants opened. 1, 4, 8, 16, 24 and 32 bits, bit fields, both run lengths; what a
+// fourth channel holds is left out.
 #include "image/codecs/codec.h"
 
 #include <string.h>
@@ -45,8 +45,7 @@ static void read_info_header(const uint8_t *p, uint32_t size, struct header *hea
 static int read_masks(struct plo_input *input, uint32_t size, struct header *header,
                       struct pipilo_error *err)
 {
-    static const uint32_t usual[2][3] = { { 0x7c00, 0x3e0, 0x1f },
-                                          { 0xff0000, 0xff00, 0xff } };
+    static const uint32_t usual[2][3] = { { 0x7c00, 0x3e0, 0x1f }, { 0xff0000, 0xff00, 0xff } };
     memcpy(header->masks, usual[header->bits == 32], sizeof header->masks);
     if (header->compression != BIT_FIELDS)
         return 0;
@@ -83,7 +82,8 @@ static int read_header(struct plo_input *input, struct header *header, struct pi
     const uint8_t *p = plo_input_at(input, 0, FILE_HEADER + 4);
     uint32_t size = p != NULL ? plo_le32(p + FILE_HEADER) : 0;
     header->pixels = p != NULL ? plo_le32(p + 10) : 0;
-    p = p != NULL ? plo_input_at(input, FILE_HEADER, size == CORE_HEADER ? size : INFO_HEADER) : NULL;
+    p = p != NULL ? plo_input_at(input, FILE_HEADER, size == CORE_HEADER ? size : INFO_HEADER)
+                  : NULL;
     if (p == NULL)
         return plo_fail(err, PIPILO_ETRUNCATED, "the data end in the header");
     if (size == CORE_HEADER) {
@@ -97,8 +97,9 @@ static int read_header(struct plo_input *input, struct header *header, struct pi
         PLO_TRY(read_masks(input, size, header, err));
     }
     if (!is_supported(header))
-        return plo_fail(err, PIPILO_EFORMAT, "a BMP of %u bits with compression %u is not supported",
-                        header->bits, header->compression);
+        return plo_fail(err, PIPILO_EFORMAT,
+                        "a BMP of %u bits with compression %u is not supported", header->bits,
+                        header->compression);
     if (header->colors == 0 || header->colors > 256)
         header->colors = header->bits <= 8 ? 1U << header->bits : 0;
     return 0;
@@ -172,7 +173,8 @@ static size_t draw_plain(struct pen *pen, const uint8_t *p, size_t left, uint32_
     return bytes + bytes % 2;
 }
 
-// Run lengths (BITMAPINFOHEADER, "Bitmap Compression"). False where the data end before the picture.
+// Run lengths (BITMAPINFOHEADER, "Bitmap Compression"). False where the data end before the
+// picture.
 static bool unpack(struct pen *pen, const uint8_t *p, const uint8_t *end, bool four)
 {
     while (end - p >= 2) {

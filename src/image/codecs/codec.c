@@ -1,5 +1,5 @@
-// codec.c: the list of codecs, and what holds for all of them: which one reads a picture, the limits,
-// the row counter (see codec.h).
+// codec.c: the list of codecs, and what holds for all of them: which one reads a picture, the
+// limits, the row counter (see codec.h).
 #include "image/codecs/codec.h"
 
 #include <string.h>
@@ -56,10 +56,9 @@ int plo_codec_check_limits(uint32_t width, uint32_t height,
                         "the picture has %u x %u pixels, the limit for a side is %u", width, height,
                         options->max_side);
     if ((uint64_t)width * height > options->max_pixels)
-        return plo_fail(err, PIPILO_ELIMIT,
-                        "the picture has %u x %u = %llu pixels, the limit is %llu", width, height,
-                        (unsigned long long)width * height,
-                        (unsigned long long)options->max_pixels);
+        return plo_fail(
+            err, PIPILO_ELIMIT, "the picture has %u x %u = %llu pixels, the limit is %llu", width,
+            height, (unsigned long long)width * height, (unsigned long long)options->max_pixels);
     return 0;
 }
 

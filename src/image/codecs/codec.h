@@ -1,5 +1,6 @@
-// codec.h: for writers of codecs. A codec turns encoded bytes of one format into rows of RGB, 8 bits a
-// channel, from the top as stored. It is one table of functions in one file; codec.c lists them.
+// codec.h: for writers of codecs. A codec turns encoded bytes of one format into rows of RGB, 8
+// bits a channel, from the top as stored. It is one table of functions in one file; codec.c lists
+// them.
 //
 // Threads: a decoder is used by one thread at a time; several decoders of one codec run at once.
 #ifndef PLO_IMAGE_CODECS_CODEC_H
@@ -31,14 +32,15 @@ struct plo_codec {
     // True where the bytes begin as this format does; `size` is at most 64.
     bool (*match)(const uint8_t *head, size_t size);
 
-    // Fills the info of a zeroed struct but `bytes`, `width` and `height`; orientation 0 counts as 1.
+    // Fills the info of a zeroed struct but `bytes`, `width` and `height`; orientation 0 counts
+    // as 1.
     int (*probe)(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err);
 
     // Starts to decode, limits being checked. After a failure `close` is called too.
     int (*open)(struct plo_decoder *decoder, struct pipilo_error *err);
 
-    // The next row: 3 x width bytes, and PLO_ROW_PADDING more that may be read, valid until the next
-    // call.
+    // The next row: 3 x width bytes, and PLO_ROW_PADDING more that may be read, valid until the
+    // next call.
     int (*next)(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err);
 
     // Passes over rows as `next` would, errors included; NULL: by `next`.

@@ -84,8 +84,7 @@ static int read_frame(struct plo_input *input, uint64_t offset, uint32_t size, u
     info->channels = p[5];
     info->progressive = marker == 0xc2 || marker == 0xc6 || marker == 0xca || marker == 0xce;
     if (info->progressive)
-        info->state_bytes =
-            coefficient_bytes(info->stored_width, info->stored_height, p + 6, p[5]);
+        info->state_bytes = coefficient_bytes(info->stored_width, info->stored_height, p + 6, p[5]);
     return 0;
 }
 
@@ -182,8 +181,8 @@ static void on_progress(j_common_ptr jpeg)
 {
     j_decompress_ptr decompress = (j_decompress_ptr)jpeg;
     if (decompress->input_scan_number > MAX_SCANS)
-        leave(jpeg, plo_fail(state_of(jpeg)->err, PIPILO_ELIMIT,
-                             "the JPEG has more than %d scans", MAX_SCANS));
+        leave(jpeg, plo_fail(state_of(jpeg)->err, PIPILO_ELIMIT, "the JPEG has more than %d scans",
+                             MAX_SCANS));
 }
 
 static void init_source(j_decompress_ptr jpeg)

@@ -1,6 +1,6 @@
 // png.c: PNG by libspng: row by row, or whole where it is interlaced. Samples are taken as they are
-// stored and made RGB here, so that the policy of docs/images.md does not hang on the library: alpha
-// and gamma are left out, 16 bits give their upper 8.
+// stored and made RGB here, so that the policy of docs/images.md does not hang on the library:
+// alpha and gamma are left out, 16 bits give their upper 8.
 #include "image/codecs/codec.h"
 
 #include <string.h>
@@ -30,8 +30,7 @@ static uint8_t channels_of(uint8_t color_type)
     return channels[color_type & 7];
 }
 
-static int read_ihdr(struct plo_input *input, struct plo_image_info *info,
-                     struct pipilo_error *err)
+static int read_ihdr(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err)
 {
     const uint8_t *p = plo_input_at(input, 8, 8 + 13);
     if (p == NULL)

@@ -1,5 +1,5 @@
-// raw.c: pixels that are decoded already, as a codec like the others, so that resizing them takes the
-// same path.
+// raw.c: pixels that are decoded already, as a codec like the others, so that resizing them takes
+// the same path.
 #include "image/codecs/codec.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
-// vips.c: TIFF, HEIC, AVIF, JPEG XL and JPEG 2000 by libvips, which is opened when the first of them
-// comes. Which loader reads a picture is decided by its first bytes here, and each is called by its
-// own name, so that no other one (SVG, PDF, ImageMagick, OpenSlide) can be reached, and libvips's own
-// settings for whoever else uses it in the process stay as they are but for the operation cache.
+// vips.c: TIFF, HEIC, AVIF, JPEG XL and JPEG 2000 by libvips, which is opened when the first of
+// them comes. Which loader reads a picture is decided by its first bytes here, and each is called
+// by its own name, so that no other one (SVG, PDF, ImageMagick, OpenSlide) can be reached, and
+// libvips's own settings for whoever else uses it in the process stay as they are but for the
+// operation cache.
 #include "image/codecs/codec.h"
 
 #include <pthread.h>

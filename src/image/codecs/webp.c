@@ -1,5 +1,5 @@
-// webp.c: WebP by libwebp. The library decodes whole pictures; an animation gives its first frame, on
-// black where the frame does not cover the canvas. Alpha is left out.
+// webp.c: WebP by libwebp. The library decodes whole pictures; an animation gives its first frame,
+// on black where the frame does not cover the canvas. Alpha is left out.
 #include "image/codecs/codec.h"
 
 #include <string.h>
@@ -169,7 +169,8 @@ static int webp_open(struct plo_decoder *decoder, struct pipilo_error *err)
                    : plo_fail(err, PIPILO_ETRUNCATED, "the data end in the header");
     int result = 0;
     if (parsed != WEBP_DEMUX_DONE)
-        result = plo_fail(err, PIPILO_ETRUNCATED, "the picture ends after %zu bytes", decoder->size);
+        result =
+            plo_fail(err, PIPILO_ETRUNCATED, "the picture ends after %zu bytes", decoder->size);
     else if (!WebPDemuxGetFrame(demuxer, 1, &frame))
         result = plo_fail(err, PIPILO_ECORRUPT, "the WebP has no frame");
     else {
