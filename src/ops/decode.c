@@ -1,0 +1,51 @@
+// decode.c: pictures to all their pixels (see decode.h). A decoded image value has the channels'
+// order with it, so that whoever takes it further gets the colours right.
+#include "ops/decode.h"
+
+#include <string.h>
+
+int plo_decode_open(void *state, const pipilo_args *args, struct pipilo_error *err)
+{
+    (void)err;
+    struct plo_decode *decode = state;
+    plo_workspaces_init(&decode->workspaces, 0, 0);
+    decode->options = plo_picture_options(args, false);
+    bool bgr = strcmp(pipilo_args_string(args, "mode"), "BGR") == 0;
+    decode->color = bgr ? PLO_COLOR_BGR : PLO_COLOR_RGB;
+    return 0;
+}
+
+size_t plo_decode_need(void *state, pipilo_value *const *row, size_t columns)
+{
+    struct plo_decode *decode = state;
+    return columns > 0 ? plo_picture_need(row[0], NULL, &decode->options) : 0;
+}
+
+static int decode_row(void *state, struct plo_workspace *workspace, pipilo_value *const *in,
+                      pipilo_value **out, struct pipilo_error *err)
+{
+    struct plo_decode *decode = state;
+    struct plo_image *image = NULL;
+    struct plo_pixels pixels;
+    int result = plo_picture_open(&image, in[0], err);
+    if (result == 0)
+        result = plo_image_pixels(image, decode->color, &decode->options, workspace->scratch,
+                                  &pixels, err);
+    if (result == 0)
+        result = plo_picture_image(out, &pixels, err);
+    plo_image_unref(&image);
+    return result;
+}
+
+int plo_decode_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err)
+{
+    (void)run;
+    struct plo_decode *decode = state;
+    return plo_workspaces_call(&decode->workspaces, decode, batch, decode_row, err);
+}
+
+void plo_decode_close(void *state)
+{
+    struct plo_decode *decode = state;
+    plo_workspaces_reset(&decode->workspaces);
+}

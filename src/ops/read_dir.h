@@ -1,0 +1,14 @@
+// read_dir.h: what read_dir passed over, in the whole process since its start. Threads: any.
+#ifndef PLO_OPS_READ_DIR_H
+#define PLO_OPS_READ_DIR_H
+
+#include <stdint.h>
+
+struct plo_read_dir_skipped {
+    uint64_t hidden, other, irregular; // loops are irregular
+    uint64_t unchanged;                // an update had them already
+};
+
+void plo_read_dir_skipped(struct plo_read_dir_skipped *out);
+
+#endif

@@ -1,0 +1,67 @@
+// write.h: what write_npy, write_jsonl and write_sqlite share: they differ in the file only. Rows
+// come in as (item or source, image, vector) or (item or source, vector); a good one comes out as
+// its number, a failed one as the error it came with, which is written like any other row. Threads:
+// as sys/op.h says; one thread at a time per run.
+#ifndef PLO_OPS_WRITE_H
+#define PLO_OPS_WRITE_H
+
+#include "ops/embedding.h"
+
+struct plo_write {
+    char *path;
+    struct plo_embedding embedding; // its device is borrowed from the arguments
+    struct plo_fingerprint print;
+    char *model; // the model's name
+    char *settings;
+    size_t dim;
+    bool force, update, thumbnails;
+};
+
+struct plo_writer;
+
+struct plo_write_run {
+    struct plo_writer *writer;
+    struct pipilo_error broken; // the inputs could not be read to the end; code 0: they could
+};
+
+int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *err);
+int plo_write_start(void *state, void *run, struct pipilo_error *err);
+size_t plo_write_rows(const void *state);
+int plo_write_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err);
+int plo_write_flush(void *state, void *run, struct pipilo_error *err);
+void plo_write_stop(void *state, void *run);
+void plo_write_close(void *state);
+
+// Rows of a parameter table.
+#define PLO_WRITE_PARAMS(what)                                                             \
+    { .name = "path", .type = PIPILO_PARAM_STRING, .help = what },                         \
+        { .name = "model",                                                                 \
+          .type = PIPILO_PARAM_STRING,                                                     \
+          .help = "the model that makes the vectors, as in image_embedding.timm" },        \
+        { .name = "force",                                                                 \
+          .type = PIPILO_PARAM_BOOL,                                                       \
+          .fallback = "False",                                                             \
+          .help = "replace what is there" },                                               \
+        { .name = "update",                                                                \
+          .type = PIPILO_PARAM_BOOL,                                                       \
+          .fallback = "False",                                                             \
+          .help = "add to what is there; read_dir(update=path) passes over what it has" }, \
+        { .name = "device",                                                                \
+          .type = PIPILO_PARAM_STRING,                                                     \
+          .fallback = "None",                                                              \
+          .help = "these and the following: as in image_embedding.timm" },                 \
+        PLO_EMBEDDING_PARAMS
+
+#define PLO_WRITE_OPERATOR(called, about, table)                                          \
+    {                                                                                     \
+        .struct_size = sizeof(struct pipilo_operator), .name = called, .summary = about,  \
+        .inputs = "item | source: str; image (may be left out); float32 (dim,)",          \
+        .output = "int: the row's number", .params = table,                               \
+        .flags = PIPILO_OP_TAKES_ERRORS | PIPILO_OP_WRITES,                               \
+        .state_size = sizeof(struct plo_write), .run_size = sizeof(struct plo_write_run), \
+        .open = plo_write_open, .start = plo_write_start, .rows = plo_write_rows,         \
+        .call = plo_write_call, .flush = plo_write_flush, .stop = plo_write_stop,         \
+        .close = plo_write_close,                                                         \
+    }
+
+#endif
