@@ -2,14 +2,15 @@
 //
 //     struct pipilo_model_info *info = NULL;
 //     if (pipilo_model_show(&info, "efficientnet-lite0", NULL, &err) == 0)
-//         printf("%zu values a picture, fingerprint %s\n%s\n", info->dim, info->fingerprint, info->card);
+//         printf("%s: %zu values a picture\n%s\n", info->name, info->dim, info->card);
 //     pipilo_free(info);
 //
 // Wherever a model is named, its name is one of: a model directory (model.onnx and model.json), an
-// ONNX file NAME.onnx with NAME.json or model.json beside it, the name of a model in the model home,
-// or "null" ("null:64" for 64 values): the built-in engine that needs no file, for tests.
+// ONNX file NAME.onnx with NAME.json or model.json beside it, the name of a model in the model
+// home, or "null" ("null:64" for 64 values): the built-in engine that needs no file, for tests.
 //
-// Ownership: each function gives one block, strings and all, that the caller frees with pipilo_free.
+// Ownership: each function gives one block, strings and all; the caller frees it with pipilo_free.
+//
 // Threads: any.
 #ifndef PIPILO_MODELS_H
 #define PIPILO_MODELS_H
@@ -20,9 +21,9 @@
 extern "C" {
 #endif
 
-// The folder models are looked up in by name: $PIPILO_MODELS, else pipilo/models in $XDG_DATA_HOME,
-// else ~/.local/share/pipilo/models. It need not exist. Errors: PIPILO_ENOTFOUND where no variable
-// says where home is, PIPILO_ENOMEM.
+// The folder models are looked up in by name: $PIPILO_HOME/models, else
+// $XDG_DATA_HOME/pipilo/models, else ~/.local/share/pipilo/models. It need not exist. Errors:
+// PIPILO_ENOTFOUND where no variable says where home is, PIPILO_ENOMEM.
 PIPILO_API int pipilo_models_home(char **out, struct pipilo_error *err);
 
 // One model that is installed or can be pulled. Strings may be "" where nothing is known.
@@ -40,8 +41,8 @@ struct pipilo_model_list {
     const struct pipilo_model_entry *entries; // sorted by name
 };
 
-// The models in `home` (NULL: the default) and those of the catalogue that comes with pipilo. A home
-// that is not there is an empty one. Errors: PIPILO_EIO, PIPILO_ENOMEM.
+// The models in `home` (NULL: the default) and those of the catalogue that comes with pipilo. A
+// home that is not there is an empty one. Errors: PIPILO_EIO, PIPILO_ENOMEM.
 PIPILO_API int pipilo_models_list(struct pipilo_model_list **out, const char *home,
                                   struct pipilo_error *err);
 
@@ -65,16 +66,17 @@ struct pipilo_model_info {
     const char *card;             // the model card, indented JSON
     const char *engine;           // "openvino", "null"
     const char *precision;        // what "auto" came to
-    const char *fingerprint;      // of vectors made with these settings: 64 hex digits
+    const char *fingerprint;      // of vectors made with these settings: 16 hex digits
     const char *fingerprint_json; // what it is the digest of
     const char *noted_json;       // noted beside it, not part of it: engine version, CPU
     size_t dim;                   // values a picture
-    uint64_t memory;              // bytes the model takes while it is loaded: an upper estimate
+    uint64_t memory;              // bytes it takes while it is loaded: an estimate
 };
 
-// What `model` is and what vectors it makes with `settings` (NULL: the defaults). The weights are
-// hashed, once for each state of the file, and not loaded. Errors: PIPILO_ENOTFOUND naming the
-// nearest model, PIPILO_EMODEL, PIPILO_EINVALID (settings), PIPILO_EIO, PIPILO_ENOMEM.
+// What `model` is and what vectors it makes with `settings` (NULL: the defaults). Its weights
+// are hashed, once for each state of the file, and not loaded. Errors: PIPILO_ENOTFOUND naming the
+// nearest model, or the devices there are; PIPILO_EMODEL, PIPILO_EINVALID (settings), PIPILO_EIO,
+// PIPILO_ENOMEM.
 PIPILO_API int pipilo_model_show(struct pipilo_model_info **out, const char *model,
                                  const struct pipilo_model_settings *settings,
                                  struct pipilo_error *err);
@@ -99,6 +101,7 @@ struct pipilo_model_import_options {
     const double *mean, *std;             // three each
     bool normalize;                       // vectors of length 1
     bool force;                           // replace a model of that name
+    size_t dim;                           // values a picture; only where the file does not say it
 };
 #define PIPILO_MODEL_IMPORT_OPTIONS_INIT                          \
     {                                                             \

@@ -1,4 +1,5 @@
-// store.h: reading what write_npy and write_sqlite have made: rows, errors, and the nearest vectors.
+// store.h: reading what write_npy and write_sqlite have made: rows, errors, and the nearest
+// vectors.
 //
 //     pipilo_store *store = NULL;
 //     struct pipilo_query query = PIPILO_QUERY_INIT;
@@ -27,8 +28,8 @@ extern "C" {
 
 typedef struct pipilo_store pipilo_store;
 
-// Opens a .db, .sqlite or .npy (with the .jsonl and .meta.json beside it). Errors: PIPILO_ENOTFOUND,
-// PIPILO_EIO, PIPILO_EFORMAT (another suffix), PIPILO_ECORRUPT, PIPILO_ENOMEM.
+// Opens a .db, .sqlite or .npy (with the .jsonl and .meta.json beside it). Errors:
+// PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EFORMAT (another suffix), PIPILO_ECORRUPT, PIPILO_ENOMEM.
 PIPILO_API int pipilo_store_open(pipilo_store **out, const char *path, struct pipilo_error *err);
 
 // Closes and sets the pointer to NULL; NULL inside is allowed.
@@ -41,7 +42,7 @@ struct pipilo_store_info {
     size_t dim;                   // values a vector
     const char *model;            // the model's name
     const char *model_spec;       // how it was named when the store was made; "" where unknown
-    const char *fingerprint;      // 64 hex digits
+    const char *fingerprint;      // 16 hex digits
     const char *fingerprint_json; // what it is the digest of
     const char *noted_json;       // noted beside it: engine version, CPU
     const char *settings_json;    // precision, fast, exif, normalize
@@ -111,7 +112,6 @@ struct pipilo_search_options {
     uint32_t struct_size;
     const char *model;  // instead of the store's, to embed pictures with; NULL: the store's
     const char *device; // NULL: the engine's default
-    const char *home;   // the model home; NULL: the default
 };
 #define PIPILO_SEARCH_OPTIONS_INIT                          \
     {                                                       \
