@@ -33,9 +33,10 @@ void *plo_alloc(size_t size)
 
 void *plo_alloc0(size_t count, size_t size)
 {
-    if (count == 0 || size == 0)
-        count = size = 1;
-    return must_fail() ? NULL : counted(calloc(count, size));
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total) || must_fail())
+        return NULL;
+    return counted(calloc(total > 0 ? total : 1, 1));
 }
 
 void *plo_realloc(void *block, size_t count, size_t size)

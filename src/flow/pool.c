@@ -2,9 +2,9 @@
 #include "flow/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
+#include "base/cores.h"
 #include "core/fail.h"
 #include "flow/run.h"
 
@@ -21,18 +21,10 @@ static bool stopping;
 static pthread_t threads[MOST_THREADS];
 static pipilo_run *first, *last; // queued, linked by run->next_queued
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) < 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 static unsigned size_locked(void)
 {
     if (size == 0)
-        size = wanted > 0 ? wanted : cores();
+        size = wanted > 0 ? wanted : plo_cores();
     return size;
 }
 

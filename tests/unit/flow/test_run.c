@@ -1,0 +1,321 @@
+// test_run.c: runs under load: order, many threads, cancelling, the budget, lifetimes.
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <pipilo/pipeline.h>
+
+#include "core/budget.h"
+#include "core/live.h"
+#include "core/value.h"
+#include "flow/pool.h"
+#include "flow/registry.h"
+#include "test_operators.h"
+
+int plo_operators_fill(struct pipilo_error *err)
+{
+    return test_operators_register(err);
+}
+
+int test_iterator_next(pipilo_value *iterator, pipilo_value **out, struct pipilo_error *err)
+{
+    return iterator->as.object.class->next(iterator->as.object.object, out, err);
+}
+
+static pipilo_pipeline *parse(const char *text)
+{
+    struct pipilo_error err = { 0 };
+    pipilo_pipeline *pipeline = NULL;
+    if (pipilo_pipeline_parse(&pipeline, text, &err) < 0)
+        fail_msg("%s", err.message);
+    return pipeline;
+}
+
+static pipilo_run *start(pipilo_pipeline *pipeline, int64_t number)
+{
+    pipilo_value *value = NULL;
+    pipilo_run *run = NULL;
+    assert_int_equal(pipilo_value_create_int(&value, number, NULL), 0);
+    assert_int_equal(pipilo_pipeline_start(&run, pipeline, &value, 1, NULL), 0);
+    pipilo_value_unref(&value);
+    return run;
+}
+
+// Rows of a run whose one column must count up from 0.
+static int64_t count_up(pipilo_run *run)
+{
+    int64_t rows = 0;
+    pipilo_row *row = NULL;
+    while (pipilo_run_next(run, &row, NULL) == 0 && row != NULL) {
+        if (pipilo_value_int(pipilo_row_value(row, 0)) != rows)
+            fail_msg("row %lld out of order", (long long)rows);
+        rows++;
+        pipilo_row_unref(&row);
+    }
+    return rows;
+}
+
+static void keeps_order(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).map('y', 'z', ops.t.slow())"
+                               ".output('z')");
+    pipilo_run *run = start(p, 3000);
+    assert_int_equal(count_up(run), 3000);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+// A node for the caller between two for the pool.
+static void caller_nodes(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).map('y', 'y', ops.t.caller())"
+                               ".map('y', 'z', ops.t.slow()).output('z')");
+    pipilo_run *run = start(p, 2000);
+    assert_int_equal(count_up(run), 2000);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+static void *many_runs(void *pipeline)
+{
+    for (int i = 0; i < 200; i++) {
+        pipilo_run *run = start(pipeline, 50);
+        assert_int_equal(count_up(run), 50);
+        pipilo_run_unref(&run);
+    }
+    return NULL;
+}
+
+static void eight_threads(void **state)
+{
+    (void)state;
+    pthread_t threads[8];
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.add()).map('y', 'z', ops.t.add())"
+                               ".output('z')");
+    for (int i = 0; i < 8; i++)
+        pthread_create(&threads[i], NULL, many_runs, p);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    pipilo_pipeline_unref(&p);
+}
+
+// Dropped after k rows of many, at every k: nothing leaks, nothing hangs.
+static void dropped_early(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).window('y', 'w', 3, 1, ops.t.same())"
+                               ".map('w', 'z', ops.t.life()).output('z', 'x')");
+    for (int rows = 0; rows < 60; rows++) {
+        pipilo_run *run = start(p, 1000000000);
+        pipilo_row *row = NULL;
+        for (int i = 0; i < rows; i++) {
+            assert_int_equal(pipilo_run_next(run, &row, NULL), 0);
+            assert_non_null(row);
+            pipilo_row_unref(&row);
+        }
+        pipilo_run_unref(&run);
+        assert_int_equal(test_started, 0);
+    }
+    pipilo_pipeline_unref(&p);
+}
+
+static void *cancel_soon(void *run)
+{
+    struct timespec pause = { 0, 20000000 };
+    nanosleep(&pause, NULL);
+    pipilo_run_cancel(run);
+    return NULL;
+}
+
+static void canceled(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct pipilo_error err = { 0 };
+    pipilo_row *row = NULL;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).window_all('y', 'z', ops.t.sum())"
+                               ".output('z')");
+    pipilo_run *run = start(p, 1000000000);
+    pthread_create(&thread, NULL, cancel_soon, run);
+    assert_int_equal(pipilo_run_next(run, &row, &err), PIPILO_ECANCELED);
+    assert_int_equal(err.code, PIPILO_ECANCELED);
+    assert_null(row);
+    pthread_join(thread, NULL);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+static void times_out(void **state)
+{
+    (void)state;
+    bool ended = true;
+    pipilo_row *row = NULL;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).window_all('y', 'z', ops.t.sum())"
+                               ".output('z')");
+    pipilo_run *run = start(p, 1000000000);
+    assert_int_equal(pipilo_run_next_within(run, 5, &row, &ended, NULL), 0);
+    assert_null(row);
+    assert_false(ended);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+// Flushed once when a run ends, not when it is dropped.
+static void flushes(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.life()).output('y')");
+    int before = test_flushed;
+    pipilo_run *run = start(p, 10);
+    assert_int_equal(test_started, 1);
+    assert_int_equal(count_up(run), 10);
+    assert_int_equal(test_flushed, before + 1);
+    pipilo_run_unref(&run);
+    run = start(p, 10);
+    pipilo_run_unref(&run);
+    assert_int_equal(test_flushed, before + 1);
+    assert_int_equal(test_started, 0);
+    pipilo_pipeline_unref(&p);
+}
+
+// Rows that need half of the budget each, and five a call: they wait for one another, none is lost.
+static void waits_for_the_budget(void **state)
+{
+    (void)state;
+    plo_budget_set(1000);
+    const char *texts[] = { "pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                            ".map('x', 'y', ops.t.needs(500)).output('y')",
+                            "pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                            ".map('x', 'y', ops.t.needs5(300)).map('y', 'y', ops.t.needs(1000))"
+                            ".output('y')" };
+    for (size_t i = 0; i < 2; i++) {
+        pipilo_pipeline *p = parse(texts[i]);
+        pipilo_run *run = start(p, 1000);
+        assert_int_equal(count_up(run), 1000);
+        pipilo_run_unref(&run);
+        pipilo_pipeline_unref(&p);
+        assert_int_equal(plo_budget_used(), 0);
+    }
+    plo_budget_set(0);
+}
+
+static void more_than_the_budget(void **state)
+{
+    (void)state;
+    plo_budget_set(1000);
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.needs(1001)).output('x', 'y')");
+    pipilo_run *run = start(p, 5);
+    pipilo_row *row = NULL;
+    int rows = 0;
+    while (pipilo_run_next(run, &row, NULL) == 0 && row != NULL) {
+        const struct pipilo_error *reason = pipilo_row_error(row);
+        assert_non_null(reason);
+        assert_int_equal(reason->code, PIPILO_EBUDGET);
+        assert_string_equal(reason->where, "t.needs-1");
+        assert_non_null(strstr(reason->message, "1001"));
+        rows++;
+        pipilo_row_unref(&row);
+    }
+    assert_int_equal(rows, 5);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+    plo_budget_set(0);
+}
+
+// An edge that would have to grow past the budget fails the run by name.
+static void edge_past_the_budget(void **state)
+{
+    (void)state;
+    struct pipilo_error err = { 0 };
+    pipilo_row *row = NULL;
+    plo_budget_set(100000);
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".window_all('x', 's', ops.t.sum()).output('x', 's')");
+    pipilo_run *run = start(p, 1000000);
+    assert_int_equal(pipilo_run_next(run, &row, &err), PIPILO_EBUDGET);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+    plo_budget_set(0);
+    assert_int_equal(plo_budget_used(), 0);
+}
+
+static void every_allocation_fails(void **state)
+{
+    (void)state;
+    const char *text = "pipe.input('n').flat_map('n', ('x', 'y'), ops.t.pairs())"
+                       ".window('x', 'w', 2, 1, ops.t.same()).filter('y', 'y', 'y', ops.t.gt(1))"
+                       ".reduce('y', 'r', ops.t.total()).output('w', 'y', 'r')";
+    pipilo_pipeline *warm = parse(text);
+    pipilo_pipeline_unref(&warm);
+    plo_pool_stop(); // lets go of what earlier runs left in its queue
+    for (int64_t nth = 1; nth < 2000; nth++) {
+        struct pipilo_error err = { 0 };
+        pipilo_pipeline *p = NULL;
+        pipilo_run *run = NULL;
+        pipilo_row *row = NULL;
+        pipilo_value *value = NULL;
+        int64_t live = plo_alloc_live();
+        assert_int_equal(pipilo_value_create_int(&value, 4, NULL), 0);
+        plo_alloc_fail_nth(nth);
+        int result = pipilo_pipeline_parse(&p, text, &err);
+        if (result == 0)
+            result = pipilo_pipeline_start(&run, p, &value, 1, &err);
+        while (result == 0 && (result = pipilo_run_next(run, &row, &err)) == 0 && row != NULL)
+            pipilo_row_unref(&row);
+        int64_t made = plo_alloc_fail_nth(0);
+        if (result < 0)
+            assert_int_equal(err.code, PIPILO_ENOMEM);
+        pipilo_run_unref(&run);
+        pipilo_pipeline_unref(&p);
+        pipilo_value_unref(&value);
+        plo_pool_stop();
+        assert_int_equal(plo_alloc_live(), live);
+        if (made < nth)
+            return;
+    }
+    fail_msg("the case makes more allocations than were tried");
+}
+
+static int all_gone(void **state)
+{
+    (void)state;
+    plo_pool_stop();
+    plo_registry_reset();
+    for (int kind = 0; kind < PLO_LIVE_KINDS; kind++)
+        if (plo_live_count(kind) != 0)
+            return -1;
+    return plo_alloc_live() != 0 || test_open != 0 ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_order),
+        cmocka_unit_test(caller_nodes),
+        cmocka_unit_test(eight_threads),
+        cmocka_unit_test(dropped_early),
+        cmocka_unit_test(canceled),
+        cmocka_unit_test(times_out),
+        cmocka_unit_test(flushes),
+        cmocka_unit_test(waits_for_the_budget),
+        cmocka_unit_test(more_than_the_budget),
+        cmocka_unit_test(edge_past_the_budget),
+        cmocka_unit_test(every_allocation_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, all_gone);
+}
