@@ -60,14 +60,16 @@ struct plo_engine {
     // Whether the device computes bf16 itself.
     bool (*has_bf16)(const char *device);
 
-    // The engine's version, or "" while it is not loaded; static.
+    // The engine's version, or "" where it is not installed; static.
     const char *(*version)(void);
 
     // Bytes that loading a file of `file_size` takes at most.
     uint64_t (*need)(uint64_t file_size);
 
-    // What the file declares, without making it ready to run. Errors: PIPILO_EMODEL.
-    int (*inspect)(struct plo_engine_ports *out, const char *path, struct pipilo_error *err);
+    // What the file declares, without making it ready to run. With `shape` (four sizes) as it is
+    // once its one input has that shape. Errors: PIPILO_EMODEL.
+    int (*inspect)(struct plo_engine_ports *out, const char *path, const int64_t *shape,
+                   struct pipilo_error *err);
 
     // Errors: PIPILO_ENOTFOUND (engine or device), PIPILO_EMODEL (the file, or a name or shape of
     // the card that it does not have), PIPILO_EENGINE, PIPILO_ENOMEM.

@@ -198,7 +198,7 @@ static int check_files(const struct plo_external *external, const char *onnx,
     return 0;
 }
 
-int plo_external_find(struct plo_external *out, const char *onnx, struct pipilo_error *err)
+int plo_external_names(struct plo_external *out, const char *onnx, struct pipilo_error *err)
 {
     out->count = 0;
     struct stat status;
@@ -217,5 +217,11 @@ int plo_external_find(struct plo_external *out, const char *onnx, struct pipilo_
     }
     plo_free(r);
     close(fd);
-    return code < 0 ? code : check_files(out, onnx, err);
+    return code;
+}
+
+int plo_external_find(struct plo_external *out, const char *onnx, struct pipilo_error *err)
+{
+    PLO_TRY(plo_external_names(out, onnx, err));
+    return check_files(out, onnx, err);
 }

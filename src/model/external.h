@@ -21,4 +21,7 @@ struct plo_external {
 // missing; PIPILO_EIO. Symbolic links in the folder are whoever put them there's own affair.
 int plo_external_find(struct plo_external *out, const char *onnx, struct pipilo_error *err);
 
+// The same without asking whether the files are there.
+int plo_external_names(struct plo_external *out, const char *onnx, struct pipilo_error *err);
+
 #endif

@@ -24,7 +24,7 @@
 #include "model/resolve.h"
 #include "model/streams.h"
 
-enum state { LOADING, READY, FAILED };
+enum state { UNLISTED, LOADING, READY, FAILED };
 
 struct plo_model {
     // Fixed once the model is ready.
@@ -165,8 +165,11 @@ void plo_model_unref(struct plo_model **model)
     pthread_mutex_lock(&lock);
     if (--m->refs == 0)
         m->idle_since = now;
+    bool unlisted = m->refs == 0 && m->state == UNLISTED;
     struct plo_model *taken = take_idle_locked(now - idle_ns);
     pthread_mutex_unlock(&lock);
+    if (unlisted)
+        destroy(m);
     destroy_all(taken);
 }
 
@@ -466,9 +469,7 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
         found->refs++;
         code = wait_locked(found, &garbage, err);
     } else {
-        m->refs = 1;
         m->state = LOADING;
-        m->pid = getpid();
         m->next = models;
         models = m;
     }
@@ -484,13 +485,12 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     } else {
         destroy(m);
     }
-    if (code == 0)
-        *out = found;
+    *out = code == 0 ? found : NULL;
     return code;
 }
 
-int plo_model_open(struct plo_model **out, const char *spec,
-                   const struct plo_model_options *options, struct pipilo_error *err)
+int plo_model_describe(struct plo_model **out, const char *spec,
+                       const struct plo_model_options *options, struct pipilo_error *err)
 {
     static const struct plo_model_options defaults = { .precision = PLO_PRECISION_F32 };
     *out = NULL;
@@ -498,11 +498,22 @@ int plo_model_open(struct plo_model **out, const char *spec,
     struct plo_model *m = plo_alloc0(1, sizeof *m);
     if (m == NULL)
         return plo_fail_nomem(err, sizeof *m);
+    m->pid = getpid();
+    m->refs = 1;
     int code = describe(m, spec, options != NULL ? options : &defaults, err);
     if (code < 0) {
         destroy(m);
         return code;
     }
+    *out = m;
+    return 0;
+}
+
+int plo_model_open(struct plo_model **out, const char *spec,
+                   const struct plo_model_options *options, struct pipilo_error *err)
+{
+    struct plo_model *m;
+    PLO_TRY(plo_model_describe(&m, spec, options, err));
     return open_listed(out, m, err);
 }
 
@@ -514,6 +525,8 @@ int plo_model_embed(struct plo_model *model, float *input, size_t rows, float *o
     if (model->pid != getpid())
         return plo_fail(err, PIPILO_EINVALID,
                         "the model was opened before fork(); a child opens its own");
+    if (model->streams == NULL)
+        return plo_fail(err, PIPILO_EINVALID, "the model was described, not opened");
     return plo_streams_run(model->streams, input, rows, output, err);
 }
 
@@ -525,6 +538,16 @@ const struct plo_card *plo_model_card(const struct plo_model *model)
 const char *plo_model_name(const struct plo_model *model)
 {
     return model->card.name;
+}
+
+const char *plo_model_path(const struct plo_model *model)
+{
+    return model->path != NULL ? model->path : "";
+}
+
+const char *plo_model_engine(const struct plo_model *model)
+{
+    return model->engine->name;
 }
 
 size_t plo_model_dim(const struct plo_model *model)
@@ -565,12 +588,12 @@ bool plo_model_normalized(const struct plo_model *model)
 
 uint64_t plo_model_bytes(const struct plo_model *model)
 {
-    return model->bytes;
+    return model->streams != NULL ? model->bytes : model->engine->need(model->weights);
 }
 
 int64_t plo_model_inferences(const struct plo_model *model)
 {
-    return plo_streams_inferences(model->streams);
+    return model->streams != NULL ? plo_streams_inferences(model->streams) : 0;
 }
 
 int64_t plo_model_loads(void)

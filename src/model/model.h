@@ -57,6 +57,11 @@ enum { PLO_MODEL_MAX_STREAMS = 1024, PLO_MODEL_MAX_BATCH = 1024 };
 int plo_model_open(struct plo_model **out, const char *spec,
                    const struct plo_model_options *options, struct pipilo_error *err);
 
+// The same without loading: everything is known of such a model (its bytes are an estimate), but it
+// cannot embed (PIPILO_EINVALID). Errors: as plo_model_open, but for those of loading.
+int plo_model_describe(struct plo_model **out, const char *spec,
+                       const struct plo_model_options *options, struct pipilo_error *err);
+
 // One more reference; returns its argument. Drops one and sets the pointer to NULL.
 struct plo_model *plo_model_ref(struct plo_model *model);
 void plo_model_unref(struct plo_model **model);
@@ -72,6 +77,9 @@ int plo_model_embed(struct plo_model *model, float *input, size_t rows, float *o
 const struct plo_card *plo_model_card(const struct plo_model *model);
 
 const char *plo_model_name(const struct plo_model *model);
+const char *
+plo_model_path(const struct plo_model *model); // the weights' file; "" for the null model
+const char *plo_model_engine(const struct plo_model *model); // "openvino"
 size_t plo_model_dim(const struct plo_model *model);
 size_t plo_model_input_floats(const struct plo_model *model); // of one row: 3 x height x width
 void plo_model_input_size(const struct plo_model *model, uint32_t *width, uint32_t *height);

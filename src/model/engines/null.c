@@ -45,13 +45,15 @@ static uint64_t need(uint64_t file_size)
     return 0;
 }
 
-static int inspect(struct plo_engine_ports *out, const char *path, struct pipilo_error *err)
+static int inspect(struct plo_engine_ports *out, const char *path, const int64_t *shape,
+                   struct pipilo_error *err)
 {
     (void)path;
+    (void)shape;
     (void)err;
     *out = (struct plo_engine_ports){ .input_count = 1, .output_count = 1 };
     out->inputs[0] = (struct plo_engine_port){ "input", "f32", 4, { -1, 3, 224, 224 } };
-    out->outputs[0] = (struct plo_engine_port){ "embedding", "f32", 2, { -1, -1 } };
+    out->outputs[0] = (struct plo_engine_port){ "embedding", "f32", 2, { -1, 64 } };
     return 0;
 }
 

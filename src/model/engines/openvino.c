@@ -275,6 +275,10 @@ static bool has_bf16(const char *device)
 
 static const char *version(void)
 {
+    pthread_mutex_lock(&lock);
+    if (!opened)
+        (void)open_library(NULL);
+    pthread_mutex_unlock(&lock);
     return version_text;
 }
 
@@ -366,15 +370,34 @@ static int read_file(ov_model_t **out, ov_core_t *c, const char *path, struct pi
     return status == OK ? 0 : fail_status(err, PIPILO_EMODEL, status, "OpenVINO cannot read it");
 }
 
-static int inspect(struct plo_engine_ports *out, const char *path, struct pipilo_error *err)
+static int fix_shape(const ov_model_t *model, const int64_t *sizes, struct pipilo_error *err)
+{
+    ov_partial_shape_t shape = { 0 };
+    ov_status_e status = ov.shape_static(4, sizes, &shape);
+    if (status == OK) {
+        status = ov.reshape(model, shape);
+        ov.partial_shape_free(&shape);
+    }
+    if (status == OK)
+        return 0;
+    char what[128];
+    snprintf(what, sizeof what, "the model does not take f32 [%lld, %lld, %lld, %lld]",
+             (long long)sizes[0], (long long)sizes[1], (long long)sizes[2], (long long)sizes[3]);
+    return fail_status(err, PIPILO_EMODEL, status, what);
+}
+
+static int inspect(struct plo_engine_ports *out, const char *path, const int64_t *shape,
+                   struct pipilo_error *err)
 {
     ov_core_t *c;
     ov_model_t *model = NULL;
     PLO_TRY(get_core(&c, err));
     PLO_TRY(read_file(&model, c, path, err));
-    describe_all(out, model);
+    int code = shape != NULL ? fix_shape(model, shape, err) : 0;
+    if (code == 0)
+        describe_all(out, model);
     ov.model_free(model);
-    return 0;
+    return code;
 }
 
 // --- loading -------------------------------------------------------------------------------------
@@ -439,22 +462,6 @@ static int find_output(const struct plo_engine_ports *ports, const char *name, s
     return PIPILO_EMODEL;
 }
 
-static int fix_shape(const ov_model_t *model, const struct loaded *m, struct pipilo_error *err)
-{
-    ov_partial_shape_t shape = { 0 };
-    ov_status_e status = ov.shape_static(4, m->input_shape, &shape);
-    if (status == OK) {
-        status = ov.reshape(model, shape);
-        ov.partial_shape_free(&shape);
-    }
-    if (status == OK)
-        return 0;
-    char what[96];
-    snprintf(what, sizeof what, "the model does not take %lld rows at once",
-             (long long)m->input_shape[0]);
-    return fail_status(err, PIPILO_EMODEL, status, what);
-}
-
 // Before the work of compiling, where the shape is known without running.
 static int check_output(const ov_model_t *model, const struct loaded *m,
                         const struct plo_card *card, struct pipilo_error *err)
@@ -517,7 +524,7 @@ static int load(void **model, const struct plo_engine_load *l, struct pipilo_err
     describe_all(ports, file);
     if ((code = check_input(ports, l, m, err)) < 0 ||
         (code = find_output(ports, l->card->output.name, &m->output, err)) < 0 ||
-        (code = fix_shape(file, m, err)) < 0 || (code = check_output(file, m, l->card, err)) < 0 ||
+        (code = fix_shape(file, m->input_shape, err)) < 0 || (code = check_output(file, m, l->card, err)) < 0 ||
         (code = compile(m, c, file, l, err)) < 0)
         goto out;
     *model = m;
