@@ -24,7 +24,7 @@ static pipilo_run *first, *last; // queued, linked by run->next_queued
 static unsigned size_locked(void)
 {
     if (size == 0)
-        size = wanted > 0 ? wanted : plo_cores();
+        size = wanted > 0 ? wanted : (unsigned)plo_cores();
     return size;
 }
 
