@@ -66,9 +66,9 @@ static bool is_supported(const struct header *header)
         return header->bits == 1 || header->bits == 4 || header->bits == 8 || header->bits == 16 ||
                header->bits == 24 || header->bits == 32;
     case RLE8:
-        return header->bits == 8 && !header->top_down;
+        return header->bits == 8;
     case RLE4:
-        return header->bits == 4 && !header->top_down;
+        return header->bits == 4;
     case BIT_FIELDS:
         return header->bits == 16 || header->bits == 32;
     default:
@@ -102,6 +102,9 @@ static int read_header(struct plo_input *input, struct header *header, struct pi
                         header->compression);
     if (header->colors == 0 || header->colors > 256)
         header->colors = header->bits <= 8 ? 1U << header->bits : 0;
+    // Some writers forget the palette when they say where the pixels begin.
+    if (header->pixels == FILE_HEADER + size)
+        header->pixels += header->colors * header->palette_stride;
     return 0;
 }
 
@@ -126,7 +129,7 @@ struct state {
     struct header header;
     uint8_t palette[256][3];
     uint8_t *row;
-    uint8_t *indexes; // of the whole picture, bottom row first, where it came in run lengths
+    uint8_t *indexes; // of the whole picture, in the file's order, where it came in run lengths
 };
 
 static void read_palette(struct plo_input *input, struct state *state)

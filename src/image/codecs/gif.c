@@ -263,7 +263,7 @@ static int decode(struct plo_decoder *decoder, struct plo_input *input, const st
     const uint8_t *p = plo_input_at(input, frame->data, 1);
     if (p == NULL)
         return plo_fail(err, PIPILO_ETRUNCATED, "the data end before the first frame");
-    if (p[0] < 1 || p[0] > 8)
+    if (p[0] < 1 || p[0] > 11)
         return plo_fail(err, PIPILO_ECORRUPT, "the GIF's codes begin with %d bits", p[0]);
     if (frame->left + frame->width > decoder->width || frame->top + frame->height > decoder->height)
         return plo_fail(err, PIPILO_ECORRUPT, "the first frame is not inside the picture");

@@ -68,7 +68,8 @@ static const struct plo_dynlib_symbol symbols[] = {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static char why_not[256]; // why the library is not there; written once
+static bool ready;
+static char why_not[256]; // why the library is not there
 
 // Warnings of damaged pictures come by the thousand; what matters comes back as an error.
 static void keep_quiet(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
@@ -89,6 +90,7 @@ static void open_library(void)
         snprintf(why_not, sizeof why_not, "libvips does not start");
         return;
     }
+    ready = true;
     // A cached operation would keep a picture's bytes after they are gone.
     lib.cache_set_max(0);
 }
@@ -96,7 +98,7 @@ static void open_library(void)
 static int need_library(struct pipilo_error *err)
 {
     pthread_once(&once, open_library);
-    if (why_not[0] != '\0')
+    if (!ready)
         return plo_fail(err, PIPILO_EFORMAT, "this format needs libvips: %s", why_not);
     return 0;
 }
@@ -114,7 +116,9 @@ static int fail_vips(struct pipilo_error *err)
     lib.error_clear();
     bool early = strstr(text, "runcated") != NULL || strstr(text, "end of") != NULL ||
                  strstr(text, "rematurely") != NULL;
-    return plo_fail(err, early ? PIPILO_ETRUNCATED : PIPILO_ECORRUPT, "libvips: %s",
+    bool unknown = strstr(text, "support") != NULL || strstr(text, "not configured") != NULL;
+    int code = early ? PIPILO_ETRUNCATED : unknown ? PIPILO_EFORMAT : PIPILO_ECORRUPT;
+    return plo_fail(err, code, "libvips: %s",
                     text[0] != '\0' ? text : "the picture cannot be read");
 }
 
@@ -324,11 +328,11 @@ static int vips_open(struct plo_decoder *decoder, struct pipilo_error *err)
 }
 
 // Ink to light, with Pillow's rounding of a product over 255.
-static void from_cmyk(uint8_t *rgb, const uint8_t *ink)
+static void from_cmyk(uint8_t *rgb, const uint8_t *ink, size_t step)
 {
-    int light = 255 - ink[3];
+    int light = 255 - ink[3 * step];
     for (size_t c = 0; c < 3; c++) {
-        int product = ink[c] * light + 128;
+        int product = ink[c * step] * light + 128;
         rgb[c] = (uint8_t)(light - (((product >> 8) + product) >> 8));
     }
 }
@@ -341,8 +345,8 @@ static void to_rgb(const struct state *state, const uint8_t *raw, uint32_t width
     for (size_t i = 0; i < width; i++) {
         const uint8_t *pixel = raw + step * i + upper;
         uint8_t *rgb = state->row + 3 * i;
-        if (state->cmyk && state->sample == 1) {
-            from_cmyk(rgb, pixel);
+        if (state->cmyk) {
+            from_cmyk(rgb, pixel, state->sample);
             continue;
         }
         rgb[0] = pixel[0];
