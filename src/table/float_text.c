@@ -55,6 +55,10 @@ static size_t by_printf(char *out, float value)
         if (strtof(out, NULL) == value)
             break;
     }
+    // The locale may have another decimal point.
+    for (char *c = out; *c != '\0'; c++)
+        if (strchr("+-0123456789e", *c) == NULL)
+            *c = '.';
     return (size_t)length;
 }
 

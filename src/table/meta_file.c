@@ -68,22 +68,21 @@ int plo_meta_file_end(struct plo_meta_file *file, int64_t rows, struct pipilo_er
     return result < 0 ? result : plo_outfile_sync(&file->out, err);
 }
 
-// A text field as a new string; NULL where it is none or memory ran out.
-static char *text_of(struct plo_scan_value value)
+// A field that must be a text (or an object, whose JSON is taken as it is), as a new string.
+static int take(struct plo_scan_value value, char kind, const char **out, const char *path,
+                struct pipilo_error *err)
 {
     struct plo_str text = PLO_STR_INIT;
-    if (!plo_scan_text(value, &text)) {
-        plo_str_reset(&text);
-        return NULL;
-    }
-    return plo_str_take(&text);
-}
-
-static char *object_of(struct plo_scan_value value)
-{
-    if (value.text == NULL || value.text[0] != '{')
-        return NULL;
-    return plo_strndup(value.text, value.length);
+    bool good = value.text != NULL && value.text[0] == kind;
+    if (good && kind == '"')
+        good = plo_scan_text(value, &text) || text.failed;
+    else if (good)
+        plo_str_add_bytes(&text, value.text, value.length);
+    *out = good ? plo_str_take(&text) : NULL;
+    plo_str_reset(&text);
+    if (!good)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s lacks a field, or one is of another type", path);
+    return *out != NULL ? 0 : plo_fail_nomem(err, value.length);
 }
 
 static int parse(struct plo_meta_read *read, const char *text, const char *path,
@@ -111,17 +110,14 @@ static int parse(struct plo_meta_read *read, const char *text, const char *path,
         marks.length != (uint64_t)read->rows * PLO_MARK_TEXT + 2 || marks.text[0] != '"')
         return plo_fail(err, PIPILO_ECORRUPT, "%s holds marks for another number of rows", path);
     read->marks = plo_strndup(marks.text + 1, marks.length - 2);
-    read->meta.fingerprint = text_of(id);
-    read->meta.model = text_of(model);
-    read->meta.version = text_of(version);
-    read->meta.fingerprint_json = object_of(made_of);
-    read->meta.noted_json = object_of(noted);
-    read->meta.settings_json = object_of(settings);
-    if (read->marks == NULL || read->meta.fingerprint == NULL || read->meta.model == NULL ||
-        read->meta.version == NULL || read->meta.fingerprint_json == NULL ||
-        read->meta.noted_json == NULL || read->meta.settings_json == NULL)
-        return plo_fail(err, PIPILO_ECORRUPT, "%s lacks a field, or one is of another type", path);
-    return 0;
+    if (read->marks == NULL)
+        return plo_fail_nomem(err, marks.length);
+    PLO_TRY(take(id, '"', &read->meta.fingerprint, path, err));
+    PLO_TRY(take(model, '"', &read->meta.model, path, err));
+    PLO_TRY(take(version, '"', &read->meta.version, path, err));
+    PLO_TRY(take(made_of, '{', &read->meta.fingerprint_json, path, err));
+    PLO_TRY(take(noted, '{', &read->meta.noted_json, path, err));
+    return take(settings, '{', &read->meta.settings_json, path, err);
 }
 
 int plo_meta_file_read(struct plo_meta_read *read, const char *path, struct pipilo_error *err)

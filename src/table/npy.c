@@ -342,10 +342,13 @@ static int next_row(struct plo_table *table, struct npy *npy, int64_t expected, 
     if (result < 0 || (result > 0 && !wanted))
         return result < 0 ? result : 0;
     npy->texts.length = 0;
+    npy->texts.failed = false;
     if (result == 0 || !plo_row_json_read(row, ok, &npy->texts, text, length) ||
         row->row != expected)
-        return plo_fail(err, PIPILO_ECORRUPT, "line %lld beside %s is not its row",
-                        (long long)expected + 1, table->path);
+        return npy->texts.failed
+                   ? plo_fail_nomem(err, length)
+                   : plo_fail(err, PIPILO_ECORRUPT, "line %lld beside %s is not its row",
+                              (long long)expected + 1, table->path);
     return 0;
 }
 

@@ -80,8 +80,10 @@ static int load_lines(struct plo_rows_file *file, const struct plo_meta_read *me
         texts.length = 0;
         if (count == meta->rows || !plo_row_json_read(&row, &ok, &texts, text, length) ||
             row.row != count) {
-            result = plo_fail(err, PIPILO_ECORRUPT, "line %lld of %s is not the row it should be",
-                              (long long)count + 1, path);
+            result = texts.failed ? plo_fail_nomem(err, length)
+                                  : plo_fail(err, PIPILO_ECORRUPT,
+                                             "line %lld of %s is not the row it should be",
+                                             (long long)count + 1, path);
             break;
         }
         struct known_row *known = &file->known->rows[count];

@@ -2,6 +2,7 @@
 // is not trusted, and each value is checked for its type and size.
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fail.h"
 #include "table/sqlite_parts.h"
@@ -140,18 +141,26 @@ static bool to_dim(const char *text, size_t *out)
     return *text == '\0' && dim > 0 && dim <= PLO_TABLE_DIM_LIMIT;
 }
 
+// SQLite does not miss the end of a last page that it has no need to read.
+static int check_size(struct plo_table *table, struct pipilo_error *err)
+{
+    int64_t page = 0;
+    struct stat status;
+    PLO_TRY(query_int(table, "PRAGMA page_size", &page, err));
+    if (stat(table->path, &status) == 0 && page > 0 && status.st_size % page != 0)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s ends early", table->path);
+    return 0;
+}
+
 // The number of rows, from the highest row number. Numbers far beyond what the file can hold would
 // make a search walk through nothing for hours.
 static int read_rows(struct plo_table *table, int64_t *rows, struct pipilo_error *err)
 {
-    int64_t bytes = 0, lowest = 0;
+    int64_t pages = 0, lowest = 0;
+    PLO_TRY(query_int(table, "PRAGMA page_count", &pages, err));
     PLO_TRY(query_int(table, "SELECT coalesce(max(row),-1) FROM rows", rows, err));
     PLO_TRY(query_int(table, "SELECT coalesce(min(row),0) FROM rows", &lowest, err));
-    PLO_TRY(query_int(table,
-                      "SELECT page_count*page_size FROM pragma_page_count, "
-                      "pragma_page_size",
-                      &bytes, err));
-    if (lowest < 0 || *rows >= bytes)
+    if (lowest < 0 || *rows / 4096 >= pages)
         return plo_fail(err, PIPILO_ECORRUPT, "%s: its row numbers are not those of its rows",
                         table->path);
     *rows += 1;
@@ -177,6 +186,8 @@ int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, i
                           plo_sqlite_format);
     if (result == 0 && !to_dim(dim, &meta->dim))
         result = plo_fail(err, PIPILO_ECORRUPT, "%s holds no sensible dim", table->path);
+    if (result == 0)
+        result = check_size(table, err);
     if (result == 0)
         result = read_rows(table, rows, err);
     if (result < 0)
@@ -265,6 +276,7 @@ static int copy_row(struct plo_sqlite *s, struct plo_row *row, struct pipilo_err
 {
     int64_t at[4];
     s->texts.length = 0;
+    s->texts.failed = false;
     for (int i = 0; i < 4; i++)
         keep_text(s, i, &at[i]);
     if (s->texts.failed)

@@ -1,0 +1,192 @@
+// test_search.c: the nearest rows are those that a plain comparison in double finds.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/fail.h"
+#include "search/search.h"
+
+enum { ROWS = 5000, DIM = 131, QUERIES = 3 };
+
+static float vectors[ROWS * DIM];
+static uint8_t valid[ROWS];
+
+static float random_float(void)
+{
+    static uint64_t seed = 88172645463325252u;
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (float)((double)(seed >> 11) / (double)((uint64_t)1 << 53) - 0.5);
+}
+
+static void fill(void)
+{
+    for (size_t i = 0; i < ROWS * DIM; i++)
+        vectors[i] = random_float();
+    memset(valid, 1, sizeof valid);
+}
+
+static double cosine(const float *a, const float *b)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < DIM; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return ab / sqrt(aa) / sqrt(bb);
+}
+
+static int read_block(void *cookie, int64_t first, size_t count, float *out, uint8_t *good,
+                      struct pipilo_error *err)
+{
+    int64_t *fail_at = cookie;
+    if (fail_at != NULL && first + (int64_t)count > *fail_at)
+        return plo_fail(err, PIPILO_EIO, "no more");
+    memcpy(out, vectors + first * DIM, count * DIM * sizeof *out);
+    memcpy(good, valid + first, count);
+    return 0;
+}
+
+static void test_against_double(void **state)
+{
+    (void)state;
+    fill();
+    for (size_t i = 0; i < ROWS; i += 7)
+        valid[i] = 0;
+    for (size_t k = 1; k <= 10001; k = k * 10 + 1) {
+        struct plo_search *search = NULL;
+        struct pipilo_error err = { 0 };
+        assert_int_equal(plo_search_create(&search, vectors + DIM, QUERIES, DIM, k, &err), 0);
+        assert_int_equal(plo_search_run(search, ROWS, read_block, NULL, &err), 0);
+        for (size_t q = 0; q < QUERIES; q++) {
+            const float *query = vectors + (q + 1) * DIM;
+            const struct plo_search_hit *hits = NULL;
+            size_t found = plo_search_hits(search, q, &hits);
+            size_t possible = ROWS - (ROWS + 6) / 7;
+            assert_int_equal(found, k < possible ? k : possible);
+            assert_int_equal(hits[0].row, q + 1);
+            assert_true(fabs((double)hits[0].score - 1) < 1e-6);
+            for (size_t i = 0; i < found; i++) {
+                double expected = cosine(query, vectors + hits[i].row * DIM);
+                assert_true(fabs((double)hits[i].score - expected) < 1e-6);
+                assert_true(i == 0 || hits[i].score <= hits[i - 1].score);
+                assert_true(valid[hits[i].row] == 1);
+            }
+            // No row that was left out is better than the last.
+            size_t better = 0;
+            for (size_t i = 0; i < ROWS; i++)
+                better += valid[i] &&
+                          cosine(query, vectors + i * DIM) > (double)hits[found - 1].score + 1e-6;
+            assert_true(better < found);
+        }
+        plo_search_destroy(search);
+    }
+}
+
+static void test_ties_go_to_the_lower_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t j = 0; j < DIM; j++)
+            vectors[i * DIM + j] = (float)(j % 5) * (float)(1 + i % 3);
+    struct plo_search *search = NULL;
+    const struct plo_search_hit *hits = NULL;
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 10, NULL), 0);
+    // In whatever order the blocks come.
+    plo_search_add(search, 2500, 2500, vectors + 2500 * DIM, NULL);
+    plo_search_add(search, 0, 2500, vectors, NULL);
+    assert_int_equal(plo_search_hits(search, 0, &hits), 10);
+    for (size_t i = 1; i < 10; i++)
+        assert_true(hits[i].score < hits[i - 1].score ||
+                    (hits[i].score == hits[i - 1].score && hits[i].row > hits[i - 1].row));
+    assert_true(hits[0].row < 3);
+    plo_search_destroy(search);
+}
+
+static void test_rows_without_direction(void **state)
+{
+    (void)state;
+    fill();
+    memset(vectors + 1 * DIM, 0, DIM * sizeof(float));
+    vectors[2 * DIM + 5] = NAN;
+    vectors[3 * DIM + 5] = INFINITY;
+    // Large and small ones are as good as any.
+    for (size_t i = 0; i < DIM; i++) {
+        vectors[4 * DIM + i] = vectors[i] * 1e30f;
+        vectors[5 * DIM + i] = vectors[i] * 1e-30f;
+    }
+    struct plo_search *search = NULL;
+    const struct plo_search_hit *hits = NULL;
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 10, NULL), 0);
+    plo_search_add(search, 0, 6, vectors, NULL);
+    assert_int_equal(plo_search_hits(search, 0, &hits), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(hits[i].row == 0 || hits[i].row == 4 || hits[i].row == 5);
+        assert_true(fabs((double)hits[i].score - 1) < 1e-6);
+    }
+    plo_search_destroy(search);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    fill();
+    struct plo_search *search = NULL;
+    struct pipilo_error err = { 0 };
+    assert_int_equal(plo_search_create(&search, vectors, 0, DIM, 1, &err), PIPILO_EINVALID);
+    assert_int_equal(plo_search_create(&search, vectors, 1, 0, 1, &err), PIPILO_EINVALID);
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 0, &err), PIPILO_EINVALID);
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, SIZE_MAX / 2, &err),
+                     PIPILO_EINVALID);
+    vectors[3] = NAN;
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 1, &err), PIPILO_EINVALID);
+    memset(vectors, 0, DIM * sizeof(float));
+    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 1, &err), PIPILO_EINVALID);
+    assert_null(search);
+    int64_t fail_at = 3000;
+    assert_int_equal(plo_search_create(&search, vectors + DIM, 1, DIM, 1, &err), 0);
+    assert_int_equal(plo_search_run(search, ROWS, read_block, &fail_at, &err), PIPILO_EIO);
+    assert_int_equal(plo_search_run(search, 0, read_block, NULL, &err), 0);
+    plo_search_destroy(search);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    fill();
+    int64_t live = plo_alloc_live();
+    int result = PIPILO_ENOMEM;
+    for (int64_t nth = 1; result < 0; nth++) {
+        struct plo_search *search = NULL;
+        struct pipilo_error err = { 0 };
+        plo_alloc_fail_nth(nth);
+        result = plo_search_create(&search, vectors, 1, DIM, 5, &err);
+        if (result == 0)
+            result = plo_search_run(search, 10, read_block, NULL, &err);
+        plo_alloc_fail_nth(0);
+        plo_search_destroy(search);
+        assert_true(result == 0 || err.code == PIPILO_ENOMEM);
+        assert_int_equal(plo_alloc_live(), live);
+        assert_true(nth < 100);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_double),
+        cmocka_unit_test(test_ties_go_to_the_lower_row),
+        cmocka_unit_test(test_rows_without_direction),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
