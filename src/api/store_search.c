@@ -1,0 +1,185 @@
+// store_search.c: the nearest rows of a store. Pictures are embedded as the store's own were: its
+// settings say how, and the model must come to the same fingerprint.
+#include <string.h>
+
+#include "api/pack.h"
+#include "api/store_parts.h"
+#include "core/fail.h"
+#include "ops/embedding.h"
+#include "ops/picture.h"
+#include "ops/process.h"
+#include "search/search.h"
+
+// A model that makes the store's vectors, opened at the first picture.
+struct embedder {
+    struct plo_embedding embedding;
+    struct plo_model *model;
+    struct plo_image_scratch *scratch;
+    float *input;
+};
+
+static int open_model(struct embedder *embedder, const pipilo_store *store,
+                      const struct pipilo_search_options *options, struct pipilo_error *err)
+{
+    struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
+    const char *spec = options->model != NULL ? options->model : store->info.model_spec;
+    settings.precision = plo_json_string(plo_json_get(store->settings, "precision"));
+    settings.exif = plo_json_string(plo_json_get(store->settings, "exif"));
+    settings.fast = plo_json_bool(plo_json_get(store->settings, "fast"));
+    settings.normalize = plo_json_bool(plo_json_get(store->settings, "normalize"));
+    settings.device = options->device;
+    if (spec[0] == '\0')
+        spec = store->info.model;
+    PLO_TRY(plo_embedding_of_settings(&embedder->embedding, &settings, err));
+    PLO_TRY(plo_model_open(&embedder->model, spec, &embedder->embedding.model, err));
+    struct plo_fingerprint print;
+    PLO_TRY(plo_embedding_fingerprint(&embedder->embedding, embedder->model, &print, err));
+    int result = plo_fingerprint_compare(store->info.fingerprint_json, print.json, err);
+    plo_fingerprint_reset(&print);
+    PLO_TRY(result);
+    if (plo_model_dim(embedder->model) != store->info.dim)
+        return plo_fail(err, PIPILO_EMISMATCH, "the store's vectors have %zu values, not %zu",
+                        store->info.dim, plo_model_dim(embedder->model));
+    size_t floats = plo_model_rows(embedder->model) * plo_model_input_floats(embedder->model);
+    embedder->scratch = plo_image_scratch_create();
+    embedder->input = plo_alloc_aligned(floats * sizeof(float));
+    if (embedder->scratch == NULL || embedder->input == NULL)
+        return plo_fail_nomem(err, floats * sizeof(float));
+    return 0;
+}
+
+static void close_model(struct embedder *embedder)
+{
+    plo_image_scratch_destroy(embedder->scratch);
+    plo_free(embedder->input);
+    plo_model_unref(&embedder->model);
+}
+
+static int embed_picture(struct embedder *embedder, const pipilo_value *picture, float *vector,
+                         struct pipilo_error *err)
+{
+    struct plo_image *image = NULL;
+    PLO_TRY(plo_picture_open(&image, picture, err));
+    int result =
+        plo_image_tensor(image, &plo_model_card(embedder->model)->preprocess,
+                         &embedder->embedding.decode, embedder->scratch, embedder->input, err);
+    plo_image_unref(&image);
+    PLO_TRY(result);
+    return plo_model_embed(embedder->model, embedder->input, 1, vector, err);
+}
+
+static int read_row(pipilo_store *store, int64_t row, float *vector, struct pipilo_error *err)
+{
+    uint8_t valid = 0;
+    if (row >= store->info.rows)
+        return plo_fail(err, PIPILO_ENOTFOUND, "there is no row %lld; the store has %lld",
+                        (long long)row, (long long)store->info.rows);
+    PLO_TRY(plo_table_vectors(store->table, row, 1, vector, &valid, err));
+    if (!valid)
+        return plo_fail(err, PIPILO_ENOTFOUND, "the row %lld has no vector", (long long)row);
+    return 0;
+}
+
+static int fill_vector(struct embedder *embedder, pipilo_store *store,
+                       const struct pipilo_query *query,
+                       const struct pipilo_search_options *options, float *vector,
+                       struct pipilo_error *err)
+{
+    int wanted = (query->vector != NULL) + (query->picture != NULL) + (query->row >= 0);
+    if (wanted != 1)
+        return plo_fail(err, PIPILO_EINVALID,
+                        "a query is either a vector, or a picture, or a row of the store");
+    if (query->vector != NULL)
+        memcpy(vector, query->vector, store->info.dim * sizeof *vector);
+    else if (query->row >= 0)
+        return read_row(store, query->row, vector, err);
+    else {
+        if (embedder->input == NULL)
+            PLO_TRY(open_model(embedder, store, options, err));
+        return embed_picture(embedder, query->picture, vector, err);
+    }
+    return 0;
+}
+
+static int fill_vectors(float *vectors, pipilo_store *store, const struct pipilo_query *queries,
+                        size_t count, const struct pipilo_search_options *options,
+                        struct pipilo_error *err)
+{
+    struct embedder embedder = { 0 };
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result =
+            fill_vector(&embedder, store, &queries[i], options, vectors + i * store->info.dim, err);
+    close_model(&embedder);
+    return result;
+}
+
+static int read_vectors(void *cookie, int64_t first, size_t count, float *vectors, uint8_t *valid,
+                        struct pipilo_error *err)
+{
+    return plo_table_vectors(cookie, first, count, vectors, valid, err);
+}
+
+// Lays out the hits; run twice (see pack.h).
+static int pack_hits(struct plo_pack *pack, struct pipilo_hits **out, struct plo_search *search,
+                     pipilo_store *store, size_t queries, struct pipilo_error *err)
+{
+    struct pipilo_hits *all = plo_pack_room(pack, queries * sizeof *all);
+    for (size_t i = 0; i < queries; i++) {
+        const struct plo_search_hit *found;
+        size_t count = plo_search_hits(search, i, &found);
+        struct pipilo_hit *list = plo_pack_room(pack, count * sizeof *list);
+        for (size_t k = 0; k < count; k++) {
+            struct plo_row row = { 0 };
+            PLO_TRY(plo_table_row(store->table, found[k].row, &row, err));
+            const char *source = plo_pack_text(pack, row.source);
+            if (list != NULL)
+                list[k] = (struct pipilo_hit){ found[k].row, source, found[k].score };
+        }
+        if (all != NULL)
+            all[i] = (struct pipilo_hits){ count, list };
+    }
+    *out = all;
+    return 0;
+}
+
+static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const float *vectors,
+                          size_t queries, size_t limit, struct pipilo_error *err)
+{
+    struct plo_search *search = NULL;
+    struct plo_pack pack = { 0 };
+    PLO_TRY(plo_search_create(&search, vectors, queries, store->info.dim, limit, err));
+    int result = plo_search_run(search, store->info.rows, read_vectors, store->table, err);
+    if (result == 0)
+        result = pack_hits(&pack, out, search, store, queries, err);
+    if (result == 0)
+        result = plo_pack_begin(&pack, err);
+    if (result == 0)
+        result = pack_hits(&pack, out, search, store, queries, err);
+    if (result < 0) {
+        pipilo_free(plo_pack_result(&pack));
+        *out = NULL;
+    }
+    plo_search_destroy(search);
+    return result;
+}
+
+int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
+                        const struct pipilo_query *queries, size_t query_count, size_t limit,
+                        const struct pipilo_search_options *options, struct pipilo_error *err)
+{
+    static const struct pipilo_search_options defaults = PIPILO_SEARCH_OPTIONS_INIT;
+    if (query_count == 0 || limit == 0)
+        return plo_fail(err, PIPILO_EINVALID, "a search wants a query and a limit above 0");
+    plo_process_prepare();
+    size_t dim = store->info.dim;
+    float *vectors = plo_alloc0(query_count, dim * sizeof *vectors);
+    if (vectors == NULL)
+        return plo_fail_nomem(err, query_count * dim * sizeof *vectors);
+    int result = fill_vectors(vectors, store, queries, query_count,
+                              options != NULL ? options : &defaults, err);
+    if (result == 0)
+        result = search_vectors(out, store, vectors, query_count, limit, err);
+    plo_free(vectors);
+    return result;
+}
