@@ -26,8 +26,11 @@ static int known(struct plo_table *table, const char *source, uint64_t size, int
 
 static int append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err)
 {
+    struct plo_rows_file *rows = table->priv;
     int64_t number = 0;
-    return plo_rows_file_append(table->priv, row, &number, err);
+    PLO_TRY(plo_rows_file_append(rows, row, &number, err));
+    table->rows = rows->rows;
+    return 0;
 }
 
 static int finish(struct plo_table *table, struct pipilo_error *err)

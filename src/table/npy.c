@@ -214,6 +214,7 @@ static int append(struct plo_table *table, const struct plo_row *row, struct pip
     const float *vector = row->code == NULL && row->vector != NULL ? row->vector : npy->failed;
     int64_t place = 0;
     PLO_TRY(plo_rows_file_append(&npy->rows, row, &place, err));
+    table->rows = npy->rows.rows;
     if (place < npy->count)
         return plo_outfile_patch(&npy->vectors, HEADER + (uint64_t)place * bytes, vector, bytes,
                                  err);

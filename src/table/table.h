@@ -108,6 +108,7 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
 // Borrowed until plo_table_close. Row numbers run from 0 to plo_table_rows - 1; in a .db from which
 // rows were deleted by other means there are gaps.
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
+// Of a writer: the rows there will be, so that the one just added has the last number.
 int64_t plo_table_rows(const struct plo_table *table);
 
 // Copies the vectors of `count` rows from `first` on to `out` (count * dim floats). `valid[i]` is 0
