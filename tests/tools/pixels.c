@@ -7,7 +7,7 @@
 //     crop   exif|ignore exact|fast PATH LEFT TOP WIDTH HEIGHT
 //     tensor exif|ignore exact|fast PATH SHORTEST CROP FILTER        (float32 CHW, mean 0.5, std
 //     0.25) probe  exif|ignore exact|fast PATH                             (no bytes) time
-//     exif|ignore exact|fast PATH SHORTEST CROP FILTER        ("ok 0 0 0 SECONDS", 200 times)
+//     exif|ignore exact|fast PATH SHORTEST CROP FILTER        ("ok 0 0 0 SECONDS", 50 times)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static int handle(const struct request *request, struct plo_image *image,
     if (strcmp(verb, "tensor") == 0)
         return tensor(request, image, scratch, 1, err);
     if (strcmp(verb, "time") == 0)
-        return tensor(request, image, scratch, 200, err);
+        return tensor(request, image, scratch, 50, err);
     if (strcmp(verb, "probe") == 0)
         return probe(image, err);
     if (strcmp(verb, "pixels") == 0)
