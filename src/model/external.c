@@ -158,7 +158,7 @@ static int walk(struct plo_external *out, struct reader *r, enum message message
                 int depth, struct pipilo_error *err)
 {
     char key[16] = "", value[PLO_EXTERNAL_NAME] = "";
-    bool readable = true;
+    bool readable = true, graph = message != MODEL;
     if (depth > MAX_DEPTH)
         return plo_fail(err, PIPILO_EMODEL, "the model's graphs are nested too deeply");
     while (b.at < b.end) {
@@ -170,10 +170,13 @@ static int walk(struct plo_external *out, struct reader *r, enum message message
             key[0] = '\0';
         else if (message == ENTRY && field == 2)
             readable = read_text(r, content, value, sizeof value);
+        graph = graph || field == 7;
         enum message next = inside(message, field);
         if (next != NONE && content.end != 0)
             PLO_TRY(walk(out, r, next, content, depth + 1, err));
     }
+    if (!graph)
+        return plo_fail(err, PIPILO_EMODEL, "the file is no ONNX model, it holds no graph");
     if (strcmp(key, "location") != 0)
         return 0;
     if (!readable)

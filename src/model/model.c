@@ -513,6 +513,7 @@ int plo_model_open(struct plo_model **out, const char *spec,
                    const struct plo_model_options *options, struct pipilo_error *err)
 {
     struct plo_model *m;
+    *out = NULL;
     PLO_TRY(plo_model_describe(&m, spec, options, err));
     return open_listed(out, m, err);
 }

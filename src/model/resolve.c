@@ -2,6 +2,8 @@
 #include "model/resolve.h"
 
 #include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,10 +45,9 @@ static int compare_names(const void *a, const void *b)
 
 static bool has_card(const char *home, const char *name)
 {
-    char *path = plo_format("%s/%s/model.json", home, name);
-    bool has = path != NULL && access(path, F_OK) == 0;
-    plo_free(path);
-    return has;
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s/model.json", home, name);
+    return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
 }
 
 static int add_name(char ***names, size_t *count, const char *name)
