@@ -14,8 +14,10 @@ static int create(struct plo_table *table, struct pipilo_error *err)
     *file = PLO_ROWS_FILE_INIT;
     table->priv = file;
     bool to_stdout = strcmp(table->path, "-") == 0;
-    return plo_rows_file_create(file, table, to_stdout ? NULL : table->path, table->meta.dim,
-                                table->options.update, err);
+    PLO_TRY(plo_rows_file_create(file, table, to_stdout ? NULL : table->path, table->meta.dim,
+                                 table->options.update, err));
+    table->rows = file->rows;
+    return 0;
 }
 
 static int known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,

@@ -194,6 +194,7 @@ static int create(struct plo_table *table, struct pipilo_error *err)
         result = plo_outfile_write(&npy->vectors, header, sizeof header, err);
     if (result == 0 && table->options.update)
         result = copy_present(table, npy, err);
+    table->rows = npy->rows.rows;
 out:
     plo_free(lines);
     plo_free(partial);

@@ -2,7 +2,8 @@
 //
 // A new store is written as OUT.partial in WAL mode and is a single plain file when it gets its
 // name. An update works on OUT itself, so that it need not be copied: each batch is a transaction,
-// and what an update that was killed has done is kept and not done again.
+// and what an update that was killed has done is kept and not done again. It uses a rollback
+// journal, not WAL: when the disk is full, a batch can be taken back without more room.
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,7 +145,9 @@ static int open_present(struct plo_table *table, struct pipilo_error *err)
     s->asked = plo_alloc0((size_t)(table->rows / 8) + 1, 1);
     if (s->asked == NULL)
         return plo_fail_nomem(err, (size_t)(table->rows / 8) + 1);
-    return run(table, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", err);
+    // Somebody who reads it at the moment may keep it in the mode it has; either will do.
+    (void)run(table, "PRAGMA journal_mode=DELETE", NULL);
+    return 0;
 }
 
 static int create(struct plo_table *table, struct pipilo_error *err)
@@ -290,8 +293,6 @@ static int finish(struct plo_table *table, struct pipilo_error *err)
     struct plo_sqlite *s = table->priv;
     PLO_TRY(end_batch(table, err));
     if (s->in_place) {
-        // Somebody who reads it at the moment keeps it in WAL mode; it is complete nonetheless.
-        (void)leave_wal(table, NULL);
         plo_sqlite_close_db(s);
         return 0;
     }
@@ -308,11 +309,9 @@ static void close_table(struct plo_table *table)
     struct plo_sqlite *s = table->priv;
     if (s == NULL)
         return;
-    if (s->in_place && s->db != NULL && !table->finished) {
-        // What earlier batches did stays, and stays valid.
+    // What earlier batches of an update did stays, and stays valid.
+    if (s->in_place && s->open_batch)
         (void)run(table, "ROLLBACK", NULL);
-        (void)leave_wal(table, NULL);
-    }
     plo_sqlite_close_db(s);
     if (!table->finished && !s->in_place && s->claim.partial != NULL)
         (void)remove_beside(s->claim.partial, NULL);

@@ -105,11 +105,8 @@ int64_t plo_table_appended(const struct plo_table *table);
 // PIPILO_ECORRUPT, PIPILO_ENOMEM.
 int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error *err);
 
-// Borrowed until plo_table_close. Row numbers run from 0 to plo_table_rows - 1; in a .db from which
-// rows were deleted by other means there are gaps.
+// Borrowed until plo_table_close.
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
-// Of a writer: the rows there will be, so that the one just added has the last number.
-int64_t plo_table_rows(const struct plo_table *table);
 
 // Copies the vectors of `count` rows from `first` on to `out` (count * dim floats). `valid[i]` is 0
 // where row first + i has none; its floats are then not to be used. Errors: PIPILO_EINVALID for
@@ -132,6 +129,11 @@ int plo_table_errors(struct plo_table *table, const struct plo_table_count **cou
                      struct pipilo_error *err);
 
 // --- both ---
+
+// How many rows it has, in a writer those that were there before included: a row appended with -1
+// has become plo_table_rows - 1. Numbers run from 0; in a .db from which rows were deleted by other
+// means there are gaps.
+int64_t plo_table_rows(const struct plo_table *table);
 
 // Closes a reader; of a writer that was not finished removes all it had written. NULL is allowed.
 void plo_table_close(struct plo_table *table);

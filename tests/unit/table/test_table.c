@@ -226,9 +226,12 @@ static void test_update(void **state)
         struct plo_row fixed = { .row = 2, .source = "photos/002.jpg", .vector = vector };
         struct plo_row fresh = { .row = -1, .source = "new.jpg", .vector = vector };
         struct plo_row failed = { .row = 1, .source = "photos/001.jpg", .code = "corrupt" };
+        assert_int_equal(plo_table_rows(table), 9);
         assert_int_equal(plo_table_append(table, &fresh, &err), 0);
+        assert_int_equal(plo_table_rows(table), 10);
         assert_int_equal(plo_table_append(table, &fixed, &err), 0);
         assert_int_equal(plo_table_append(table, &failed, &err), 0);
+        assert_int_equal(plo_table_rows(table), 10);
         assert_int_equal(plo_table_finish(table, &err), 0);
         assert_int_equal(plo_table_appended(table), 3);
         plo_table_close(table);
