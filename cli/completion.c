@@ -126,7 +126,7 @@ static void zsh_text(FILE *file, const char *text)
     for (; *text != '\0'; text++) {
         if (*text == '\'')
             fputs("'\\''", file);
-        else if (strchr("[]:\\`", *text) != NULL)
+        else if (strchr("[]:\\", *text) != NULL)
             fprintf(file, "\\%c", *text);
         else
             fputc(*text, file);

@@ -1,18 +1,30 @@
 // drive.c: a run from its start to its end (see drive.h).
 #include "drive.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t caught;
+static int told[2] = { -1, -1 }; // a pipe: the signal's word to who waits in poll
+
+// The run that is driven; guarded by the lock.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pipilo_run *driven;
 
 static void on_signal(int number)
 {
     (void)number;
+    int before = errno;
     if (caught)
-        _exit(pipilo_error_exit_status(PIPILO_ECANCELED));
+        _exit(130);
     caught = 1;
+    if (told[1] >= 0 && write(told[1], "!", 1) < 0)
+        caught = 1;
+    errno = before;
 }
 
 void signals_catch(void)
@@ -20,6 +32,8 @@ void signals_catch(void)
     struct sigaction action = { .sa_handler = on_signal };
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
     sigemptyset(&action.sa_mask);
+    if (pipe2(told, O_CLOEXEC | O_NONBLOCK) < 0)
+        told[0] = told[1] = -1;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct sigaction before;
         // What the parent wants ignored (nohup) stays so.
@@ -31,6 +45,26 @@ void signals_catch(void)
 bool signals_caught(void)
 {
     return caught != 0;
+}
+
+int signals_fd(void)
+{
+    return told[0];
+}
+
+static void set_driven(pipilo_run *run)
+{
+    pthread_mutex_lock(&lock);
+    driven = run;
+    pthread_mutex_unlock(&lock);
+}
+
+void drive_cancel(void)
+{
+    pthread_mutex_lock(&lock);
+    if (driven != NULL)
+        pipilo_run_cancel(driven);
+    pthread_mutex_unlock(&lock);
 }
 
 int fail(struct pipilo_error *err, int code, const char *message)
@@ -71,8 +105,10 @@ int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
 {
     pipilo_run *run = NULL;
     int result = pipilo_pipeline_start(&run, pipeline, inputs, count, err);
+    set_driven(run);
     if (result == 0)
         result = take_rows(run, driver, err);
+    set_driven(NULL);
     pipilo_run_unref(&run);
     return result;
 }

@@ -3,7 +3,7 @@
 // The first SIGINT, SIGTERM or SIGHUP cancels: the run ends cleanly and leaves nothing
 // half-written. The second one ends the program at once.
 //
-// Threads: drive belongs to the main thread; signals_caught may be asked from any.
+// Threads: drive belongs to the main thread; the others may be called from any.
 #ifndef CLI_DRIVE_H
 #define CLI_DRIVE_H
 
@@ -14,8 +14,9 @@
 // From here on signals are caught.
 void signals_catch(void);
 
-// Whether one came.
+// Whether one came, and a descriptor that can be read from then on (-1: there is none).
 bool signals_caught(void);
+int signals_fd(void);
 
 struct driver {
     // Gets each row; other than 0 cancels the run.
@@ -28,6 +29,9 @@ struct driver {
 // signal came or `row` wanted no more.
 int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
           const struct driver *driver, struct pipilo_error *err);
+
+// Cancels the run that is being driven, if there is one.
+void drive_cancel(void);
 
 // Fills `err`, for what the program itself finds; gives `code`.
 int fail(struct pipilo_error *err, int code, const char *message);

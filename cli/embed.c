@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "drive.h"
 #include "progress.h"
+#include "relay.h"
 #include "say.h"
 
 enum { CODES = 32, SHOWN_ERRORS = 5 };
@@ -321,6 +322,11 @@ static int run_embed(const void *stored, char **operands, int count)
     struct pipilo_error err;
     job.words = strcmp(options->out, "-") == 0 ? stderr : stdout;
     signals_catch();
+    // Nobody listening is no reason to lose an OUT.
+    if (job.words == stdout)
+        signal(SIGPIPE, SIG_IGN);
+    if (options->files_from != NULL && strcmp(options->files_from, "-") == 0)
+        relay_start();
     progress_begin(&job.progress, options->quiet);
     progress_note(&job.progress, "loading the model");
     start_counter(&job);

@@ -43,7 +43,7 @@ static int unknown_command(const char *group, const char *word)
 static int run_models(char **words, int count)
 {
     if (count > 0 && (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)) {
-        char *topic[] = { "models" };
+        char name[] = "models", *topic[] = { name };
         return command_run(&help_topic_command, topic, 1);
     }
     if (count == 0 || words[0][0] == '-')

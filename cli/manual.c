@@ -179,8 +179,8 @@ static void main_page(FILE *file)
     put_statuses(file);
     fputs(".SH ENVIRONMENT\n", file);
     static const char *const variables[][2] = {
-        { "PIPILO_MODELS", "the folder models are looked up in by name "
-                           "(default: ~/.local/share/pipilo/models)" },
+        { "PIPILO_HOME", "its folder models is the model home, where models are looked up by name "
+                         "(default: pipilo in $XDG_DATA_HOME or in ~/.local/share)" },
         { "HF_ENDPOINT", "the server of hf: models (default: https://huggingface.co)" },
         { "HF_TOKEN", "sent to that server, for models that want it" },
         { "COLUMNS", "the width of texts" },

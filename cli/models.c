@@ -30,9 +30,26 @@ static void json_list(const struct pipilo_model_list *list)
         put_json(stdout, entry->license);
         printf(", \"dim\": %zu, \"error\": ", entry->dim);
         put_json(stdout, entry->error);
+        fputs(", \"summary\": ", stdout);
+        put_json(stdout, entry->summary);
+        fputs(", \"evidence\": ", stdout);
+        put_json(stdout, entry->evidence);
+        printf(", \"download\": %llu", (unsigned long long)entry->download);
         putchar('}');
     }
     puts("]");
+}
+
+// Where it is, or how it is had; the caller frees it.
+static char *place_of(const struct pipilo_model_entry *entry)
+{
+    if (entry->error != NULL)
+        return text_format("cannot be used: %s", entry->error);
+    if (entry->path != NULL)
+        return text_format("%s", entry->path);
+    if (entry->download > 0)
+        return text_format("to be fetched (%s)", text_size(entry->download).text);
+    return text_format("to be fetched");
 }
 
 static void print_entry(const struct pipilo_model_entry *entry, int name_width)
@@ -41,15 +58,16 @@ static void print_entry(const struct pipilo_model_entry *entry, int name_width)
     if (entry->dim > 0)
         snprintf(dim, sizeof dim, "%zu", entry->dim);
     const char *license = entry->license != NULL && *entry->license != '\0' ? entry->license : "?";
-    char *name = text_clean(entry->name);
-    char *place = text_clean(entry->error != NULL  ? entry->error
-                             : entry->path != NULL ? entry->path
-                                                   : "to be fetched by `pipilo models pull`");
+    char *name = text_clean(entry->name), *place = place_of(entry), *clean = text_clean(place);
     int pad = name_width - text_columns(name);
-    printf("%s%*s  %6s  %-14s  %s%s\n", name, pad > 0 ? pad : 0, "", dim, license,
-           entry->error != NULL ? "cannot be used: " : "", place);
-    free(name);
+    printf("%s%*s  %6s  %-12s  %s\n", name, pad > 0 ? pad : 0, "", dim, license, clean);
+    if (entry->path == NULL && entry->summary != NULL && *entry->summary != '\0') {
+        fputs("    ", stdout);
+        text_wrap(stdout, entry->summary, 4, 4, text_width(stdout));
+    }
+    free(clean);
     free(place);
+    free(name);
 }
 
 static void print_list(const struct pipilo_model_list *list)
@@ -63,13 +81,14 @@ static void print_list(const struct pipilo_model_list *list)
         installed = installed || list->entries[i].path != NULL;
     }
     if (list->count > 0)
-        printf("%-*s  %6s  %-14s  %s\n", width, "model", "values", "license", "where");
+        printf("%-*s  %6s  %-12s  %s\n", width, "model", "values", "license", "where");
     for (size_t i = 0; i < list->count; i++)
         print_entry(&list->entries[i], width);
+    if (list->count > 0)
+        puts("\n`pipilo models pull NAME` fetches one.");
     if (pipilo_models_home(&home, NULL) == 0)
-        printf("%s%s %s%s\n", list->count > 0 ? "\n" : "",
-               installed ? "The models here are in" : "No model is installed in", home,
-               installed ? "." : "; `pipilo models import FILE.onnx` puts one there.");
+        printf("%s%s %s%s\n", "", installed ? "The models here are in" : "No model is installed in",
+               home, installed ? "." : "; `pipilo models import FILE.onnx` puts one there.");
     pipilo_free(home);
 }
 
@@ -100,7 +119,7 @@ const struct command models_list_command = {
     .operands = "",
     .summary = "list the models there are and those that can be fetched",
     .text = "Lists the models in the model home and those of the catalogue that comes with pipilo. "
-            "The model home is $PIPILO_MODELS, or else ~/.local/share/pipilo/models.",
+            "The model home is $PIPILO_HOME/models, or else ~/.local/share/pipilo/models.",
     .options = list_rows,
     .size = sizeof(struct list_options),
     .run = run_list,

@@ -79,50 +79,82 @@ static void add_bar(FILE *out, int64_t done, int64_t total, int cells)
     fputc(']', out);
 }
 
-// The line without the bar; `bar` > 0 puts one of so many cells in.
-static char *make_line(const struct progress *progress, const struct pipilo_stats *stats, int bar)
+// What a line shows, from the first to the last to be left out where there is no room.
+enum detail { COUNT, RATE, ERRORS, LEFT, MEMORY };
+
+static void add_left(FILE *out, const struct progress *progress)
+{
+    if (progress->total > progress->done && progress->rate > 0)
+        fprintf(out, "  %s left",
+                text_duration((double)(progress->total - progress->done) / progress->rate).text);
+}
+
+static void add_errors(FILE *out, const struct progress *progress)
+{
+    if (progress->errors == 0)
+        return;
+    char *errors = text_count(progress->errors, "error");
+    fprintf(out, "  %s", errors);
+    free(errors);
+}
+
+// The line up to `most`, with a bar of so many cells.
+static char *make_line(const struct progress *progress, const struct pipilo_stats *stats,
+                       enum detail most, int cells)
 {
     char *text = NULL;
     size_t size;
     FILE *out = must(open_memstream(&text, &size));
     char *done = text_count(progress->done, NULL);
-    if (progress->total >= 0) {
-        char *total = text_count(progress->total, NULL);
+    char *total = text_count(progress->total, NULL);
+    if (progress->total >= 0)
         fprintf(out, "%s of %s", done, total);
-        free(total);
-        if (bar > 0)
-            add_bar(out, progress->done, progress->total, bar);
-    } else {
+    else
         fprintf(out, "%s pictures", done);
-    }
     free(done);
-    fprintf(out, "  %.*f/s", progress->rate < 99.5 ? 1 : 0, progress->rate);
-    if (progress->total > progress->done && progress->rate > 0)
-        fprintf(out, "  %s left",
-                text_duration((double)(progress->total - progress->done) / progress->rate).text);
-    if (progress->errors > 0) {
-        char *errors = text_count(progress->errors, "error");
-        fprintf(out, "  %s", errors);
-        free(errors);
-    }
-    if (stats->memory_anonymous > 0)
+    free(total);
+    if (cells > 0)
+        add_bar(out, progress->done, progress->total, cells);
+    if (most >= RATE)
+        fprintf(out, "  %.*f/s", progress->rate < 99.5 ? 1 : 0, progress->rate);
+    if (most >= LEFT)
+        add_left(out, progress);
+    if (most >= ERRORS)
+        add_errors(out, progress);
+    if (most >= MEMORY && stats->memory_anonymous > 0)
         fprintf(out, "  %s of %s", text_size(stats->memory_anonymous).text,
                 text_size(stats->budget_limit).text);
     fclose(out);
     return must(text);
 }
 
+// The most that has room, with a bar where there is some left.
+static void show_on_terminal(struct progress *progress, const struct pipilo_stats *stats)
+{
+    int width = text_width(stderr) - 1;
+    enum detail most = MEMORY;
+    char *line = make_line(progress, stats, most, 0);
+    while (text_columns(line) > width && most > COUNT) {
+        free(line);
+        line = make_line(progress, stats, --most, 0);
+    }
+    int room = width - text_columns(line) - 4;
+    if (progress->total > 0 && room >= 6) {
+        free(line);
+        line = make_line(progress, stats, most, room > 30 ? 30 : room);
+    }
+    draw(progress, line);
+    free(line);
+}
+
 static void show(struct progress *progress, const struct pipilo_stats *stats)
 {
-    char *line = make_line(progress, stats, 0);
-    if (!progress->terminal) {
-        say("%s", line);
-    } else {
-        int room = text_width(stderr) - 1 - text_columns(line) - 4;
-        free(line);
-        line = make_line(progress, stats, room < 6 ? 0 : room > 30 ? 30 : room);
-        draw(progress, line);
+    if (progress->terminal) {
+        show_on_terminal(progress, stats);
+        return;
     }
+    char *line = make_line(progress, stats, MEMORY, 0);
+    say("%s", line);
     free(line);
 }
 

@@ -140,7 +140,7 @@ static char *read_text(const char *path)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (file == NULL) {
-        say("%s: %m", path);
+        say("%s: %s", path, strerror(errno));
         return NULL;
     }
     char *text = NULL;

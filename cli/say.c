@@ -1,6 +1,7 @@
 // say.c: messages, and texts made fit to be shown (see say.h).
 #include "say.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,8 +333,9 @@ void put_member(FILE *file, bool *first, const char *name)
 
 int finish_output(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    // Who closed the pipe wants no more, and needs no word about it.
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
         return status;
-    say("standard output could not be written: %m");
+    say("standard output could not be written: %s", strerror(errno));
     return status == 0 ? pipilo_error_exit_status(PIPILO_EIO) : status;
 }

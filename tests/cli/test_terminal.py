@@ -1,0 +1,143 @@
+"""What a terminal shows, and what signals do."""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from conftest import PROGRAM, draw
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Pictures enough for a run of a second or so: 40 links to each of 10 pictures."""
+    folder = tmp_path / "many"
+    for seed in range(10):
+        path = draw(folder / f"{seed}.png", seed, size=(300, 200))
+        for i in range(40):
+            os.link(path, folder / f"{seed}-{i:03}.png")
+    return folder
+
+
+def on_terminal(words, cwd, env, columns=100):
+    """Runs pipilo with a terminal for standard error; gives its status and what was shown."""
+    main, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+    child = subprocess.Popen([PROGRAM, *map(str, words)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=end)
+    os.close(end)
+    shown = b""
+    while True:
+        ready, _, _ = select.select([main], [], [], 60)
+        try:
+            data = os.read(main, 65536) if ready else b""
+        except OSError:
+            data = b""
+        if not data:
+            break
+        shown += data
+    os.close(main)
+    out = child.stdout.read().decode()
+    return child.wait(60), out, shown.decode()
+
+
+@pytest.mark.parametrize("columns", [100, 60, 40])
+def test_progress_bar(tmp_path, environment, many, columns):
+    words = ["embed", many, "-m", "null:64", "-o", "out.npy"]
+    status, out, shown = on_terminal(words, tmp_path, environment, columns)
+    assert status == 0 and "410 pictures embedded" in out
+    lines = shown.split("\r")
+    bars = [line for line in lines if " of 410" in line]
+    assert bars and any("/s" in line for line in bars)
+    if columns == 100:
+        assert any(re.search(r"\[=*>? *\]", line) for line in bars)
+        assert any("left" in line for line in bars) and any("MB of" in line for line in bars)
+    for line in lines:
+        assert len(re.sub(r"\x1b\[K|\n", "", line)) < columns
+    # Whatever was drawn is taken away at the end.
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_no_bar_where_it_is_not_wanted(tmp_path, environment, many):
+    words = ["embed", many, "-m", "null:64", "-o", "out.npy"]
+    _, _, shown = on_terminal([*words, "--quiet"], tmp_path, environment)
+    assert shown == ""
+    _, _, shown = on_terminal([*words, "--force"], tmp_path, environment | {"TERM": "dumb"})
+    assert "\x1b" not in shown
+
+
+def test_plain_lines_without_a_terminal(pipilo, photos):
+    done = pipilo("embed", photos, "-m", "null:64", "-o", "out.npy")
+    assert "\x1b" not in done.err and "\r" not in done.err
+
+
+def start(words, cwd, env):
+    return subprocess.Popen([PROGRAM, *map(str, words)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(folder, pattern, child):
+    """Waits until something of that name lies in the folder."""
+    deadline = time.monotonic() + 30
+    while not list(folder.glob(pattern)):
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("out", ["out.npy", "out.db", "out.jsonl"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(tmp_path, environment, many, out, number):
+    child = start(["embed", many, "-m", "null:64", "-o", out], tmp_path, environment)
+    wait_for(tmp_path, "out*", child)
+    child.send_signal(number)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and "stopped" in err
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_signal_ends_run_too(tmp_path, environment, many):
+    text = ("pipe.input('x').flat_map('x', ('source', 'image', 'item'), ops.read_dir())"
+            ".map('image', 'vec', ops.image_embedding.timm('null:8')).output('source')")
+    child = start(["run", text, many], tmp_path, environment)
+    assert child.stdout.readline().startswith('{"source"')
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130 and err.startswith("pipilo: ")
+
+
+def test_what_is_there_survives_a_signal(tmp_path, environment, many, pipilo):
+    pipilo("embed", many / "0.png", "-m", "null:64", "-o", "out.npy")
+    before = (tmp_path / "out.npy").read_bytes()
+    child = start(["embed", many, "-m", "null:64", "-o", "out.npy", "--force"], tmp_path, environment)
+    time.sleep(0.15)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    if child.returncode == 130:
+        assert (tmp_path / "out.npy").read_bytes() == before
+        assert {path.name for path in tmp_path.glob("out*")} == {"out.npy", "out.jsonl", "out.meta.json"}
+
+
+def test_a_signal_while_names_are_awaited(tmp_path, environment):
+    child = subprocess.Popen([PROGRAM, "embed", "--files-from", "-", "-m", "null:64", "-o", "out.npy"],
+                             cwd=tmp_path, env=environment, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path, "out*", child)
+    time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    child.wait(10)
+    child.stdin.close()
+    assert child.returncode == 130
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_reader_that_goes_away(tmp_path, environment, many):
+    script = f'"$0" embed {many} {many}/x.jpg -m null:64 -o out.npy 2>&1 | true'
+    subprocess.run(["bash", "-c", script, PROGRAM], cwd=tmp_path, env=environment, timeout=60)
+    assert {path.name for path in tmp_path.glob("out*")} == {"out.npy", "out.jsonl", "out.meta.json"}
