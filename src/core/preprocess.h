@@ -1,5 +1,5 @@
-// preprocess.h: what is done to a picture before a model sees it, and what size comes out. The model
-// layer fills it from a card, the image layer carries it out; neither knows the other.
+// preprocess.h: what is done to a picture before a model sees it, and what size comes out. The
+// model layer fills it from a card, the image layer carries it out; neither knows the other.
 // Threads: any; the struct is plain data.
 #ifndef PLO_CORE_PREPROCESS_H
 #define PLO_CORE_PREPROCESS_H

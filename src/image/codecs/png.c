@@ -92,6 +92,7 @@ static int fail_png(struct pipilo_error *err, int code, uint32_t row, uint32_t r
     case SPNG_IO_EOF:
         return plo_fail(err, PIPILO_ETRUNCATED, "the picture ends after row %u of %u", row, rows);
     case SPNG_EMEM:
+    case SPNG_EZLIB_INIT:
         return plo_fail_nomem(err, 0);
     case SPNG_ECHUNK_LIMITS:
     case SPNG_EUSER_WIDTH:

@@ -1,0 +1,36 @@
+// samples.h: small encoded pictures for the tests of image, made on the spot by the libraries'
+// encoders or by hand.
+#ifndef PLO_TESTS_IMAGE_SAMPLES_H
+#define PLO_TESTS_IMAGE_SAMPLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image/image.h"
+
+// A pixel of the test pattern, the same in tests/compare.
+static inline uint8_t pattern(uint32_t x, uint32_t y, uint32_t c)
+{
+    return (uint8_t)(x * 7 + y * 13 + c * 31 + x * y % 17 * 5 + (x * x + y * 3) % 11 * 9);
+}
+
+// RGB pixels of the pattern, freed with free().
+uint8_t *sample_pixels(uint32_t width, uint32_t height);
+
+// FNV-1a of 64 bits.
+uint64_t sample_hash(const uint8_t *data, size_t size);
+
+enum sample_jpeg { SAMPLE_PLAIN, SAMPLE_PROGRESSIVE, SAMPLE_GREY, SAMPLE_CMYK };
+
+// Each gives a new buffer with the pattern in it. `orientation` 0: no EXIF data.
+struct plo_buf *sample_jpeg(uint32_t width, uint32_t height, enum sample_jpeg kind,
+                            uint8_t orientation);
+struct plo_buf *sample_png(uint32_t width, uint32_t height, bool interlaced);
+struct plo_buf *sample_webp(uint32_t width, uint32_t height, bool lossless);
+struct plo_buf *sample_bmp(uint32_t width, uint32_t height);
+struct plo_buf *sample_gif(uint32_t width, uint32_t height); // grey, red channel of the pattern
+
+// A PNG header that claims a size, without the pixels.
+struct plo_buf *sample_png_header(uint32_t width, uint32_t height);
+
+#endif

@@ -1,0 +1,299 @@
+// The resize against answers recorded from Pillow 13.0, against a brute-force one that holds the
+// whole picture, and the vector loops against the plain ones.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "image/codecs/codec.h"
+#include "image/resize.h"
+#include "samples.h"
+
+static const struct recorded {
+    uint32_t width, height, to_width, to_height;
+    enum plo_filter filter;
+    uint64_t hash;
+} recorded[] = {
+    { 1, 1, 5, 3, 0, UINT64_C(0x2fe55303cc436a04) },
+    { 1, 1, 5, 3, 1, UINT64_C(0x2fe55303cc436a04) },
+    { 1, 1, 5, 3, 2, UINT64_C(0x2fe55303cc436a04) },
+    { 2, 3, 1, 1, 0, UINT64_C(0x56b5421821e76f53) },
+    { 2, 3, 1, 1, 1, UINT64_C(0x56b5421821e76f53) },
+    { 2, 3, 1, 1, 2, UINT64_C(0x56b5421821e76f53) },
+    { 50, 37, 20, 15, 0, UINT64_C(0xb32edb158ac846e5) },
+    { 50, 37, 20, 15, 1, UINT64_C(0xf15be12ab4ce7ecb) },
+    { 50, 37, 20, 15, 2, UINT64_C(0xe6e1bd3e9f81478d) },
+    { 37, 50, 61, 80, 0, UINT64_C(0xd01a60e5f22b163d) },
+    { 37, 50, 61, 80, 1, UINT64_C(0x6dc5e46c5795a4b7) },
+    { 37, 50, 61, 80, 2, UINT64_C(0xfd029f33ef19fd39) },
+    { 120, 40, 33, 40, 0, UINT64_C(0x1d183639574e0453) },
+    { 120, 40, 33, 40, 1, UINT64_C(0x13125f4a32922208) },
+    { 120, 40, 33, 40, 2, UINT64_C(0x85d096ed797c26d7) },
+    { 40, 120, 40, 33, 0, UINT64_C(0x757b1a895b7a3b00) },
+    { 40, 120, 40, 33, 1, UINT64_C(0x2b66a50b43c8bd5e) },
+    { 40, 120, 40, 33, 2, UINT64_C(0x8f50e20ce7243009) },
+    { 64, 300, 50, 21, 0, UINT64_C(0x49f8ecdd9a11ec4d) },
+    { 64, 300, 50, 21, 1, UINT64_C(0x7a51ed877cc18e39) },
+    { 64, 300, 50, 21, 2, UINT64_C(0xa8dd3adb99183bec) },
+    { 300, 64, 21, 50, 0, UINT64_C(0xe973e5200b51b9fa) },
+    { 300, 64, 21, 50, 1, UINT64_C(0xd4a304a3bc1f24e0) },
+    { 300, 64, 21, 50, 2, UINT64_C(0xf6ac285057716b86) },
+    { 200, 150, 100, 75, 0, UINT64_C(0x4c39ab73bc7c0bc5) },
+    { 200, 150, 100, 75, 1, UINT64_C(0x75443ccadb4c3371) },
+    { 200, 150, 100, 75, 2, UINT64_C(0xcafdb7f2ff6ea111) },
+    { 90, 90, 90, 90, 0, UINT64_C(0xf4d0d1f342a2df43) },
+    { 90, 90, 90, 90, 1, UINT64_C(0xf4d0d1f342a2df43) },
+    { 90, 90, 90, 90, 2, UINT64_C(0xf4d0d1f342a2df43) },
+    { 301, 7, 3, 29, 0, UINT64_C(0xef32e9f8e7e143dd) },
+    { 301, 7, 3, 29, 1, UINT64_C(0xa45ff123f24775e9) },
+    { 301, 7, 3, 29, 2, UINT64_C(0x0feda6825e4b4018) },
+};
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+// Rows are padded as a codec would.
+static void run(const struct plo_resize_request *request, const uint8_t *stored)
+{
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    struct plo_resize resize;
+    assert_int_equal(plo_resize_init(&resize, request, scratch, NULL), 0);
+    size_t bytes = 3 * (size_t)request->stored_width;
+    uint8_t *row = calloc(1, bytes + PLO_ROW_PADDING);
+    for (uint32_t y = resize.first; y < resize.end; y++) {
+        memcpy(row, stored + bytes * y, bytes);
+        plo_resize_push(&resize, row);
+    }
+    assert_int_equal(resize.done, resize.down.count);
+    free(row);
+    plo_image_scratch_destroy(scratch);
+}
+
+static void equals_pillow(void **test)
+{
+    (void)test;
+    for (size_t i = 0; i < PLO_COUNT(recorded); i++) {
+        const struct recorded *r = &recorded[i];
+        uint8_t *pixels = sample_pixels(r->width, r->height);
+        size_t size = 3 * (size_t)r->to_width * r->to_height;
+        uint8_t *out = malloc(size);
+        struct plo_resize_request request = {
+            .stored_width = r->width,
+            .stored_height = r->height,
+            .orientation = 1,
+            .target_width = r->to_width,
+            .target_height = r->to_height,
+            .width = r->to_width,
+            .height = r->to_height,
+            .filter = r->filter,
+            .out = out,
+            .stride = 3 * (size_t)r->to_width,
+        };
+        run(&request, pixels);
+        assert_true(sample_hash(out, size) == r->hash);
+        free(out);
+        free(pixels);
+    }
+}
+
+// Where the upright pixel (x, y) is stored; EXIF 2.3, tag 274.
+static const uint8_t *upright(const uint8_t *stored, uint32_t width, uint32_t height,
+                              int orientation, uint32_t x, uint32_t y)
+{
+    uint32_t sx = x, sy = y;
+    switch (orientation) {
+    case 2:
+        sx = width - 1 - x;
+        break;
+    case 3:
+        sx = width - 1 - x;
+        sy = height - 1 - y;
+        break;
+    case 4:
+        sy = height - 1 - y;
+        break;
+    case 5:
+        sx = y;
+        sy = x;
+        break;
+    case 6:
+        sx = y;
+        sy = height - 1 - x;
+        break;
+    case 7:
+        sx = width - 1 - y;
+        sy = height - 1 - x;
+        break;
+    case 8:
+        sx = width - 1 - y;
+        sy = x;
+        break;
+    default:
+        break;
+    }
+    return stored + 3 * ((size_t)sy * width + sx);
+}
+
+// A window of a turned picture equals the same window cut from the picture turned beforehand and
+// resized whole.
+static void turns_and_cuts(void **test)
+{
+    (void)test;
+    uint32_t seed = 7;
+    for (int i = 0; i < 400; i++) {
+        int orientation = 1 + i % 8;
+        uint32_t w = 1 + next_random(&seed) % 90, h = 1 + next_random(&seed) % 90;
+        uint32_t uw = orientation >= 5 ? h : w, uh = orientation >= 5 ? w : h;
+        uint32_t tw = 1 + next_random(&seed) % 70, th = 1 + next_random(&seed) % 70;
+        uint32_t left = next_random(&seed) % tw, top = next_random(&seed) % th;
+        uint32_t cw = 1 + next_random(&seed) % (tw - left),
+                 ch = 1 + next_random(&seed) % (th - top);
+        uint8_t *stored = sample_pixels(w, h), *turned = malloc(3 * (size_t)w * h);
+        for (uint32_t y = 0; y < uh; y++) {
+            for (uint32_t x = 0; x < uw; x++)
+                memcpy(turned + 3 * ((size_t)y * uw + x), upright(stored, w, h, orientation, x, y),
+                       3);
+        }
+        uint8_t *whole = malloc(3 * (size_t)tw * th), *part = malloc(3 * (size_t)cw * ch);
+        struct plo_resize_request request = {
+            .stored_width = uw,
+            .stored_height = uh,
+            .orientation = 1,
+            .target_width = tw,
+            .target_height = th,
+            .width = tw,
+            .height = th,
+            .filter = (enum plo_filter)(i % 3),
+            .out = whole,
+            .stride = 3 * (size_t)tw,
+        };
+        run(&request, turned);
+        request.stored_width = w;
+        request.stored_height = h;
+        request.orientation = (uint8_t)orientation;
+        request.left = left;
+        request.top = top;
+        request.width = cw;
+        request.height = ch;
+        request.out = part;
+        request.stride = 3 * (size_t)cw;
+        run(&request, stored);
+        for (uint32_t y = 0; y < ch; y++)
+            assert_memory_equal(part + 3 * (size_t)cw * y,
+                                whole + 3 * ((size_t)tw * (top + y) + left), 3 * (size_t)cw);
+        free(stored);
+        free(turned);
+        free(whole);
+        free(part);
+    }
+}
+
+static void kernels_agree(void **test)
+{
+    (void)test;
+    const struct plo_resize_kernels *fast = plo_resize_kernels(), *plain = &plo_resize_kernels_c;
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    uint32_t seed = 11;
+    for (int i = 0; i < 300; i++) {
+        struct plo_axis_request request = { .source = 1 + next_random(&seed) % 300,
+                                            .target = 1 + next_random(&seed) % 200,
+                                            .mirrored = i % 2,
+                                            .filter = (enum plo_filter)(i % 3) };
+        struct plo_axis axis;
+        request.left = next_random(&seed) % request.target;
+        request.count = 1 + next_random(&seed) % (request.target - request.left);
+        assert_int_equal(plo_axis_init(&axis, &request, scratch, PLO_SCRATCH_AXIS_X, NULL), 0);
+        size_t bytes = 3 * (size_t)request.source, out_bytes = 3 * (size_t)axis.count;
+        uint8_t *row = calloc(1, bytes + PLO_ROW_PADDING);
+        for (size_t k = 0; k < bytes; k++)
+            row[k] = i % 5 == 0 ? (uint8_t)(k % 2 * 255) : (uint8_t)next_random(&seed);
+        uint8_t *a = calloc(1, out_bytes + PLO_ROW_PADDING);
+        uint8_t *b = calloc(1, out_bytes + PLO_ROW_PADDING);
+        plain->row(a, row, &axis);
+        fast->row(b, row, &axis);
+        assert_memory_equal(a, b, out_bytes);
+
+        // The same weights from row to row: every row is the noise, shifted.
+        size_t width = 1 + next_random(&seed) % 100;
+        uint8_t *noise = calloc(1, width + axis.taps + 2 * PLO_ROW_PADDING);
+        for (size_t k = 0; k < width + axis.taps; k++)
+            noise[k] = (uint8_t)next_random(&seed);
+        const uint8_t **rows = calloc(axis.taps, sizeof *rows);
+        for (uint32_t t = 0; t < axis.taps; t++)
+            rows[t] = noise + t;
+        uint8_t *c = calloc(1, width + PLO_ROW_PADDING), *d = calloc(1, width + PLO_ROW_PADDING);
+        uint32_t index = next_random(&seed) % axis.count;
+        plain->column(c, rows, &axis, index, width);
+        fast->column(d, rows, &axis, index, width);
+        assert_memory_equal(c, d, width);
+        free(row);
+        free(a);
+        free(b);
+        free(noise);
+        free(rows);
+        free(c);
+        free(d);
+    }
+    plo_image_scratch_destroy(scratch);
+}
+
+// Every weight of an axis: from the formula, with the whole kernel evaluated for every source
+// sample.
+static void weights_sum_to_one(void **test)
+{
+    (void)test;
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    for (uint32_t source = 1; source < 120; source += 7) {
+        for (uint32_t target = 1; target < 150; target += 11) {
+            struct plo_axis_request request = { .source = source,
+                                                .target = target,
+                                                .count = target };
+            struct plo_axis axis;
+            assert_int_equal(plo_axis_init(&axis, &request, scratch, PLO_SCRATCH_AXIS_X, NULL), 0);
+            for (uint32_t i = 0; i < target; i++) {
+                int64_t sum = 0;
+                for (uint32_t t = 0; t < axis.taps; t++) {
+                    const int16_t *parts = axis.parts + 2 * (size_t)(i * axis.taps + t / 4 * 4);
+                    int32_t weight = axis.weights[i * axis.taps + t];
+                    assert_int_equal(weight, parts[4 + t % 4] * 2048 + parts[t % 4]);
+                    sum += weight;
+                }
+                assert_in_range(sum, (1 << 22) - axis.taps, (1 << 22) + axis.taps);
+                assert_true(axis.starts[i] + axis.lengths[i] <= source);
+            }
+            assert_true(axis.copy == (source == target));
+        }
+    }
+    plo_image_scratch_destroy(scratch);
+}
+
+static void refuses_absurd_sizes(void **test)
+{
+    (void)test;
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    struct plo_axis_request request = { .source = UINT32_C(1) << 18,
+                                        .target = UINT32_C(1) << 30,
+                                        .count = UINT32_C(1) << 30 };
+    struct plo_axis axis;
+    assert_int_equal(plo_axis_init(&axis, &request, scratch, PLO_SCRATCH_AXIS_X, NULL),
+                     PIPILO_ELIMIT);
+    plo_image_scratch_destroy(scratch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_pillow),        cmocka_unit_test(turns_and_cuts),
+        cmocka_unit_test(kernels_agree),        cmocka_unit_test(weights_sum_to_one),
+        cmocka_unit_test(refuses_absurd_sizes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
