@@ -249,8 +249,9 @@ static int call_identity(struct plo_node *node, struct plo_call *call, struct pi
     return 0;
 }
 
-// Makes the call, with the run unlocked. Nothing here fails the run: a failure fails the rows.
-static void make_call(struct plo_node *node, struct plo_call *call)
+// Makes the call, with the run unlocked. A failure fails the rows; it is returned, and fails the
+// run, only where the operator wants it so.
+static int make_call(struct plo_node *node, struct plo_call *call, struct pipilo_error *err)
 {
     struct pipilo_error reason = { 0 };
     int result =
@@ -270,6 +271,10 @@ static void make_call(struct plo_node *node, struct plo_call *call)
     if (call->reserved > 0)
         plo_budget_release(call->reserved);
     call->reserved = 0;
+    bool fails_run = result < 0 && node->op != NULL && (node->op->flags & PIPILO_OP_FAILS_RUN);
+    if (fails_run)
+        *err = reason;
+    return fails_run ? result : 0;
 }
 
 // Feeds the node and makes the call.
@@ -298,7 +303,7 @@ static int step_call(struct plo_node *node, struct pipilo_error *err)
     node->running++;
     run->in_reduce += reduce;
     plo_run_unlock(run);
-    make_call(node, call);
+    result = make_call(node, call, err);
     plo_run_lock(run);
     run->in_reduce -= reduce;
     node->running--;
@@ -308,7 +313,7 @@ static int step_call(struct plo_node *node, struct pipilo_error *err)
         plo_reduce_end(node);
         plo_node_leave(node);
     }
-    return 0;
+    return result;
 }
 
 // After the last row: the operator is flushed, the outputs sealed.

@@ -252,9 +252,6 @@ CALL(call_upto)
 
 // --- reduce ---------------------------------------------------------------------------------
 
-// Items of an iterator are only to be had inside the library; a test reads them through its class.
-int test_iterator_next(pipilo_value *iterator, pipilo_value **out, struct pipilo_error *err);
-
 CALL(call_total)
 {
     int result = 0;
@@ -411,6 +408,7 @@ static const struct pipilo_operator operators[] = {
     OP("first", 0, call_first, .run_size = 0),
     OP("totals", 0, call_totals, .run_size = 0),
     OP("fail_at", PIPILO_OP_PARALLEL, call_fail_at, .rows = five_rows),
+    OP("fatal", PIPILO_OP_FAILS_RUN, call_div, .run_size = 0),
     OP("is_error", PIPILO_OP_TAKES_ERRORS, call_is_error, .run_size = 0),
     OP("slow", PIPILO_OP_PARALLEL, call_slow, .run_size = 0),
     OP("caller", PIPILO_OP_CALLER_ONLY, call_same, .run_size = 0),

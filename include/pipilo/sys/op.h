@@ -82,6 +82,7 @@ enum pipilo_operator_flag {
     PIPILO_OP_CALLER_ONLY = 2,  // `call` runs only on the thread that drives the run
     PIPILO_OP_TAKES_ERRORS = 4, // error values are given to `call` instead of passed on
     PIPILO_OP_WRITES = 8,       // reads or writes files: not for pipelines from a request
+    PIPILO_OP_FAILS_RUN = 16,   // a failure that `call` returns fails the run, not its rows
 };
 
 // What an operator is. Functions may be NULL where there is nothing to do, except `call`. Those
@@ -110,7 +111,8 @@ struct pipilo_operator {
     // count.
     size_t (*need)(void *state, pipilo_value *const *row, size_t columns);
 
-    // Handles some rows. A failure returned fails every row whose place is still NULL.
+    // Handles some rows. A failure returned fails every row whose place is still NULL, or with
+    // PIPILO_OP_FAILS_RUN the run.
     int (*call)(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err);
 
     // After the last row of a run that was not stopped early; a failure fails the run.

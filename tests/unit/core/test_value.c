@@ -69,7 +69,7 @@ static void tensors(void **state)
     const uint16_t halves[] = { 0x3c00, 0xc000, 0x0001, 0x7bff };
     tensor = (struct pipilo_tensor){ PIPILO_F16, 1, { 4 }, halves };
     assert_int_equal(pipilo_value_create_tensor(&value, &tensor, NULL), 0);
-    expect_json(value, "[1.0, -2.0, 5.96046e-08, 65504.0]");
+    expect_json(value, "[1.0, -2.0, 5.9604645e-08, 65504.0]");
     pipilo_value_unref(&value);
 }
 
