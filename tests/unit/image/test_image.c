@@ -18,7 +18,7 @@
 
 enum { W = 61, H = 43 };
 
-static const struct plo_decode_options usual = PLO_DECODE_OPTIONS_INIT;
+static struct plo_decode_options usual;
 
 static struct sample {
     const char *name;
@@ -31,6 +31,7 @@ enum { SAMPLES = sizeof samples / sizeof samples[0] };
 static int make_samples(void **state)
 {
     (void)state;
+    usual = PLO_DECODE_OPTIONS_INIT;
     const struct sample all[SAMPLES] = {
         { "jpeg", PLO_IMAGE_JPEG, sample_jpeg(W, H, SAMPLE_PLAIN, 0), false },
         { "progressive", PLO_IMAGE_JPEG, sample_jpeg(W, H, SAMPLE_PROGRESSIVE, 0), false },
