@@ -1,5 +1,5 @@
-// folder.c: the pictures below a folder, in the byte order of their paths. One level's names are held
-// for each folder on the way down, never the whole tree.
+// folder.c: the pictures below a folder, in the byte order of their paths. One level's names are
+// held for each folder on the way down, never the whole tree.
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// parts.h: what the files of src/source share: the two readers that a source opens for an input, and
-// how an item is filled.
+// parts.h: what the files of src/source share: the two readers that a source opens for an input,
+// and how an item is filled.
 #ifndef PLO_SOURCE_PARTS_H
 #define PLO_SOURCE_PARTS_H
 

@@ -1,4 +1,5 @@
-// source.c: takes one input after the other, finds out what it is and hands on what its reader gives.
+// source.c: takes one input after the other, finds out what it is and hands on what its reader
+// gives.
 #include "source/source.h"
 
 #include <errno.h>

@@ -14,12 +14,14 @@
 // - a folder gives the pictures below it (by suffix, any case), in the byte order of their paths;
 //   linked folders are followed, a link back to a folder above is not; hidden names, other suffixes
 //   and what is no regular file are counted and passed over;
-// - a name with * ? or [ that is no file's own is a pattern (glob(7)); each match, in byte order, is
+// - a name with * ? or [ that is no file's own is a pattern (glob(7)); each match, in byte order,
+// is
 //   expanded as if it had been named;
 // - a file called .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst or .tzst gives its
 //   pictures, read as a stream (see struct plo_item);
 // - any other regular file is one item, whatever its suffix;
-// - what is not there, no regular file (never opened, so a FIFO cannot block), unreadable or damaged
+// - what is not there, no regular file (never opened, so a FIFO cannot block), unreadable or
+// damaged
 //   is one item with an error.
 //
 // Threads: a source belongs to one thread at a time.
@@ -74,9 +76,9 @@ struct plo_item_members {
 //
 // Archives follow webdataset's rule: a member's key is its path up to the first dot of the last
 // component, what follows is its extension; neighbours of one key are a sample. Each picture of
-// a sample is an item with source "shard.tar/dir/key.jpg", its bytes, the key and the sample's other
-// members. A picture over the limit is an item with an error; another member over its limit, or
-// over the sample's, keeps its name and size but not its bytes.
+// a sample is an item with source "shard.tar/dir/key.jpg", its bytes, the key and the sample's
+// other members. A picture over the limit is an item with an error; another member over its limit,
+// or over the sample's, keeps its name and size but not its bytes.
 struct plo_item {
     char *source;                     // the row's name: as given, for a folder joined to it
     char *path;                       // the file to read, or NULL
@@ -103,8 +105,8 @@ int plo_source_open(struct plo_source **out, const struct plo_source_options *op
                     struct pipilo_error *err);
 
 // Fills `item` (what it held is not freed) and returns 1; 0 at the end. Negative where the source
-// itself is broken: PIPILO_ENOMEM, PIPILO_EIO for a list that cannot be read further. A bad input is
-// no such failure: it is an item with an error. After an error the source may only be closed.
+// itself is broken: PIPILO_ENOMEM, PIPILO_EIO for a list that cannot be read further. A bad input
+// is no such failure: it is an item with an error. After an error the source may only be closed.
 int plo_source_next(struct plo_source *source, struct plo_item *item, struct pipilo_error *err);
 
 void plo_source_skipped(const struct plo_source *source, struct plo_source_counts *counts);

@@ -1,5 +1,5 @@
-// tar.c: the pictures in a tar archive, read as a stream by libarchive, which is opened at first use.
-// One sample (the neighbours of one key) is held at a time.
+// tar.c: the pictures in a tar archive, read as a stream by libarchive, which is opened at first
+// use. One sample (the neighbours of one key) is held at a time.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>

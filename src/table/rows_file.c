@@ -1,7 +1,7 @@
 // rows_file.c: JSON lines and the meta file beside them, and how both are updated (see
 // rows_file.h).
 //
-// An update reads the present rows once and keeps 64 bytes of each in memory: a digest of its
+// An update reads the present rows once and keeps 72 bytes of each in memory: a digest of its
 // source, its mark, and where its new line stands if it gets one.
 #include "table/rows_file.h"
 

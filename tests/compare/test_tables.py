@@ -1,4 +1,4 @@
-"""What pipilo writes, read by NumPy, SQLite and Python's json; and what is left of a run that fails."""
+"""What pipilo writes, read by NumPy, SQLite and json; and what is left of a run that fails."""
 import contextlib
 import json
 import os
@@ -115,7 +115,8 @@ def test_db(tmp_path):
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert db.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
     found = db.execute(
-        "SELECT row, source, status, code, width, size, mtime_ns, key, vector FROM rows ORDER BY row"
+        "SELECT row, source, status, code, width, size, mtime_ns, key, vector FROM rows "
+        "ORDER BY row"
     ).fetchall()
     assert len(found) == 5
     for n, (row, made) in enumerate(zip(ROWS, found)):
