@@ -57,7 +57,7 @@ void plo_write_close(void *state);
         .struct_size = sizeof(struct pipilo_operator), .name = called, .summary = about,  \
         .inputs = "item | source: str; image (may be left out); float32 (dim,)",          \
         .output = "int: the row's number", .params = table,                               \
-        .flags = PIPILO_OP_TAKES_ERRORS | PIPILO_OP_WRITES,                               \
+        .flags = PIPILO_OP_TAKES_ERRORS | PIPILO_OP_WRITES | PIPILO_OP_FAILS_RUN,         \
         .state_size = sizeof(struct plo_write), .run_size = sizeof(struct plo_write_run), \
         .open = plo_write_open, .start = plo_write_start, .rows = plo_write_rows,         \
         .call = plo_write_call, .flush = plo_write_flush, .stop = plo_write_stop,         \
