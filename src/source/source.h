@@ -14,15 +14,13 @@
 // - a folder gives the pictures below it (by suffix, any case), in the byte order of their paths;
 //   linked folders are followed, a link back to a folder above is not; hidden names, other suffixes
 //   and what is no regular file are counted and passed over;
-// - a name with * ? or [ that is no file's own is a pattern (glob(7)); each match, in byte order,
-// is
-//   expanded as if it had been named;
+// - a name with * ? or [ that is no file's own is a pattern (glob(7)); its matches, in byte order,
+//   are expanded as if they had been named;
 // - a file called .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst or .tzst gives its
 //   pictures, read as a stream (see struct plo_item);
 // - any other regular file is one item, whatever its suffix;
-// - what is not there, no regular file (never opened, so a FIFO cannot block), unreadable or
-// damaged
-//   is one item with an error.
+// - what is not there, is no regular file (never opened, so a FIFO cannot block), is unreadable or
+//   damaged is one item with an error.
 //
 // Threads: a source belongs to one thread at a time.
 #ifndef PLO_SOURCE_SOURCE_H
