@@ -204,7 +204,7 @@ const struct command run_command = {
             "A value that could not be made is shown as {\"error\": {\"code\", \"where\", "
             "\"message\"}}; the exit status is then 1.",
     .examples =
-        "  pipilo run \"pipe.input('x').map('x', 'size', ops.image_decode()).output('size')\" a.jpg\n"
+        "  pipilo run \"pipe.input('x').map('x', 'y', ops.image_decode()).output('y')\" a.jpg\n"
         "  pipilo run --file pipeline.txt photos/*.jpg\n"
         "  ls *.jpg | pipilo run --file pipeline.txt -\n",
     .options = rows,
