@@ -67,10 +67,10 @@ struct plo_image_info {
 // How pictures are read. Part of the fingerprint: `fast` and `ignore_orientation`.
 struct plo_decode_options {
     bool fast; // decode JPEG and WebP at a reduced scale, never below twice the target
-    bool ignore_orientation;
-    uint32_t max_side;   // pixels
-    uint64_t max_pixels; // width x height
-    uint64_t max_bytes;  // encoded
+    bool ignore_orientation; // EXIF's; a TIFF's own is always applied, as in Pillow
+    uint32_t max_side;       // pixels
+    uint64_t max_pixels;     // width x height
+    uint64_t max_bytes;      // encoded
 };
 
 // Exact, upright; sides to 262,144, 2^28 pixels (16,384 x 16,384), 1 GiB of encoded bytes.

@@ -49,6 +49,14 @@ static int load(struct plo_image *image, struct plo_decoder *decoder, struct pip
     return result;
 }
 
+// A TIFF's orientation is the format's own, not EXIF's: it is applied whatever the options say, as
+// Pillow does when it loads one.
+static bool ignores_orientation(const struct plo_image_info *info,
+                                const struct plo_decode_options *options)
+{
+    return options->ignore_orientation && info->format != PLO_IMAGE_TIFF;
+}
+
 // Everything but the opening of the decoder, which wants to know the scale.
 static int reading_init(struct reading *reading, struct plo_image *image,
                         const struct plo_decode_options *options, struct plo_image_scratch *scratch,
@@ -71,7 +79,7 @@ static int reading_init(struct reading *reading, struct plo_image *image,
         PLO_TRY(plo_codec_probe(&decoder->codec, &input, &reading->info, err));
         plo_image_keep_info(image, &reading->info);
     }
-    bool ignore = options->ignore_orientation;
+    bool ignore = ignores_orientation(&reading->info, options);
     reading->orientation = ignore ? 1 : reading->info.orientation;
     reading->width = ignore ? reading->info.stored_width : reading->info.width;
     reading->height = ignore ? reading->info.stored_height : reading->info.height;
@@ -377,7 +385,7 @@ uint64_t plo_image_need(struct plo_image *image, const struct plo_preprocess *ta
         need += info.bytes;
     if (target == NULL)
         return need + 3 * (uint64_t)info.width * info.height;
-    bool ignore = options->ignore_orientation;
+    bool ignore = ignores_orientation(&info, options);
     uint32_t width = ignore ? info.stored_width : info.width;
     uint32_t height = ignore ? info.stored_height : info.height;
     if (plo_preprocess_plan(target, width, height, &plan, NULL) < 0)

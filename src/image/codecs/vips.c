@@ -206,7 +206,8 @@ static void read_image(VipsImage *image, struct plo_image_info *info)
     info->channels = (uint8_t)(bands < 255 ? bands : 255);
     info->depth = format == VIPS_FORMAT_UCHAR ? 8 : format == VIPS_FORMAT_USHORT ? 16 : 32;
     info->icc = lib.get_typeof(image, VIPS_META_ICC_NAME) != 0;
-    info->animated = lib.get_pages(image) > 1;
+    // The pages of a JPEG 2000 are its resolutions.
+    info->animated = info->format != PLO_IMAGE_JP2 && lib.get_pages(image) > 1;
 }
 
 static int probe_bytes(const uint8_t *data, size_t size, struct plo_image_info *info,
