@@ -49,7 +49,7 @@ int plo_list_next(struct plo_list *list, const char **name, bool *cut, struct pi
 
 void plo_list_close(struct plo_list *list);
 
-// --- item.c ---
+// --- source_item.c ---
 
 // Clears the item and gives it a copy of `source`.
 int plo_item_init(struct plo_item *item, const char *source, struct pipilo_error *err);

@@ -1,4 +1,4 @@
-// item.c: what a source hands out: filled, shared and freed.
+// source_item.c: what a source hands out: filled, shared and freed.
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
