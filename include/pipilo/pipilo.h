@@ -1,4 +1,5 @@
-// pipilo.h: all of pipilo: pictures to vectors, one or a hundred million, in memory that stays flat.
+// pipilo.h: all of pipilo: pictures to vectors, one or a hundred million, in memory that stays
+// flat.
 //
 //     struct pipilo_error err;
 //     pipilo_pipeline *pipeline = NULL;
@@ -21,10 +22,10 @@
 //
 // (Each call returns 0 or a negative code and then fills `err`; unref takes NULL.)
 //
-// Threads: what is immutable and counted (values, callables, pipes, pipelines) may be shared between
-// threads. What goes on (a run, a row, an open store) belongs to one thread at a time. Functions of
-// the whole process may be called from any thread, except pipilo_close. A process that forks must
-// not use pipilo in the child if it did in the parent.
+// Threads: what is immutable and counted (values, callables, pipes, pipelines) may be shared
+// between threads. What goes on (a run, a row, an open store) belongs to one thread at a time.
+// Functions of the whole process may be called from any thread, except pipilo_close. A process that
+// forks must not use pipilo in the child if it did in the parent.
 #ifndef PIPILO_PIPILO_H
 #define PIPILO_PIPILO_H
 
