@@ -8,6 +8,7 @@
 
 #include "core/fail.h"
 #include "ops/item.h"
+#include "ops/picture.h"
 #include "ops/process.h"
 #include "ops/writer.h"
 
@@ -59,6 +60,9 @@ int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *er
     write->embedding = plo_embedding_of_args(args);
     write->force = pipilo_args_bool(args, "force");
     write->update = pipilo_args_bool(args, "update");
+    write->thumbnail = plo_thumbnail_target();
+    write->thumbnail_options = write->embedding.decode;
+    write->thumbnail_options.fast = true;
     const char *path = pipilo_args_string(args, "path");
     const char *model = pipilo_args_string(args, "model");
     if (path == NULL || model == NULL)
@@ -81,6 +85,12 @@ int plo_write_start(void *state, void *run, struct pipilo_error *err)
         .settings_json = write->settings,
     };
     struct plo_table_options options = { .force = write->force, .update = write->update };
+    if (write->thumbnails) {
+        mine->scratch = plo_image_scratch_create();
+        mine->thumbnail = plo_alloc(PLO_THUMBNAIL_BYTES);
+        if (mine->scratch == NULL || mine->thumbnail == NULL)
+            return plo_fail_nomem(err, PLO_THUMBNAIL_BYTES);
+    }
     return plo_writer_open(&mine->writer, write->path, &meta, &options, err);
 }
 
@@ -88,6 +98,14 @@ size_t plo_write_rows(const void *state)
 {
     (void)state;
     return ROWS;
+}
+
+size_t plo_write_need(void *state, pipilo_value *const *row, size_t columns)
+{
+    struct plo_write *write = state;
+    if (!write->thumbnails || columns != 3 || row[1]->kind != PIPILO_IMAGE)
+        return 0;
+    return plo_picture_need(row[1], &write->thumbnail, &write->thumbnail_options);
 }
 
 // The first error among a row's values, or what is wrong with its vector; NULL: nothing.
@@ -136,7 +154,10 @@ static int set_source(struct plo_row *row, struct plo_table_member *members,
     return 0;
 }
 
-static void set_size(struct plo_row *row, const pipilo_value *value)
+// What the picture itself adds to the row. A thumbnail that cannot be made is left out: the row is
+// about the vector.
+static void set_picture(const struct plo_write *write, const struct plo_write_run *run,
+                        struct plo_row *row, const pipilo_value *value)
 {
     struct plo_image *image = plo_value_object_of(value, &plo_image_class);
     struct plo_image_info info;
@@ -144,6 +165,10 @@ static void set_size(struct plo_row *row, const pipilo_value *value)
         return;
     row->width = info.width;
     row->height = info.height;
+    if (write->thumbnails &&
+        plo_thumbnail_create(run->thumbnail, &row->thumbnail_size, image, &write->thumbnail_options,
+                             run->scratch, NULL) == 0)
+        row->thumbnail = run->thumbnail;
 }
 
 static int write_row(struct plo_write *write, struct plo_write_run *run, pipilo_value *const *in,
@@ -161,7 +186,7 @@ static int write_row(struct plo_write *write, struct plo_write_run *run, pipilo_
     }
     PLO_TRY(set_source(&row, members, in[0], err));
     if (columns > 2)
-        set_size(&row, in[1]);
+        set_picture(write, run, &row, in[1]);
     if (failed != NULL) {
         row.code = pipilo_error_name(failed->code);
         row.message = failed->message;
@@ -206,6 +231,8 @@ void plo_write_stop(void *state, void *run)
     if (mine->writer != NULL)
         plo_writer_close(mine->writer);
     plo_writer_unref(&mine->writer);
+    plo_image_scratch_destroy(mine->scratch);
+    plo_free(mine->thumbnail);
 }
 
 void plo_write_close(void *state)

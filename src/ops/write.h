@@ -6,6 +6,7 @@
 #define PLO_OPS_WRITE_H
 
 #include "ops/embedding.h"
+#include "ops/thumbnail.h"
 
 struct plo_write {
     char *path;
@@ -14,19 +15,25 @@ struct plo_write {
     char *model; // the model's name
     char *settings;
     size_t dim;
-    bool force, update, thumbnails;
+    bool force, update;
+    bool thumbnails; // set by the operator that can keep them, before plo_write_open
+    struct plo_preprocess thumbnail;
+    struct plo_decode_options thumbnail_options;
 };
 
 struct plo_writer;
 
 struct plo_write_run {
     struct plo_writer *writer;
+    struct plo_image_scratch *scratch; // for thumbnails
+    uint8_t *thumbnail;                // PLO_THUMBNAIL_BYTES, or NULL
     struct pipilo_error broken; // the inputs could not be read to the end; code 0: they could
 };
 
 int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *err);
 int plo_write_start(void *state, void *run, struct pipilo_error *err);
 size_t plo_write_rows(const void *state);
+size_t plo_write_need(void *state, pipilo_value *const *row, size_t columns);
 int plo_write_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err);
 int plo_write_flush(void *state, void *run, struct pipilo_error *err);
 void plo_write_stop(void *state, void *run);
@@ -52,16 +59,16 @@ void plo_write_close(void *state);
           .help = "these and the following: as in image_embedding.timm" },                 \
         PLO_EMBEDDING_PARAMS
 
-#define PLO_WRITE_OPERATOR(called, about, table)                                          \
-    {                                                                                     \
-        .struct_size = sizeof(struct pipilo_operator), .name = called, .summary = about,  \
-        .inputs = "item | source: str; image (may be left out); float32 (dim,)",          \
-        .output = "int: the row's number", .params = table,                               \
-        .flags = PIPILO_OP_TAKES_ERRORS | PIPILO_OP_WRITES | PIPILO_OP_FAILS_RUN,         \
-        .state_size = sizeof(struct plo_write), .run_size = sizeof(struct plo_write_run), \
-        .open = plo_write_open, .start = plo_write_start, .rows = plo_write_rows,         \
-        .call = plo_write_call, .flush = plo_write_flush, .stop = plo_write_stop,         \
-        .close = plo_write_close,                                                         \
+#define PLO_WRITE_OPERATOR(called, about, table, opener)                                          \
+    {                                                                                             \
+        .struct_size = sizeof(struct pipilo_operator), .name = called, .summary = about,          \
+        .inputs = "item | source: str; image (may be left out); float32 (dim,)",                  \
+        .output = "int: the row's number", .params = table,                                       \
+        .flags = PIPILO_OP_TAKES_ERRORS | PIPILO_OP_WRITES | PIPILO_OP_FAILS_RUN,                 \
+        .state_size = sizeof(struct plo_write), .run_size = sizeof(struct plo_write_run),         \
+        .open = opener, .start = plo_write_start, .rows = plo_write_rows, .need = plo_write_need, \
+        .call = plo_write_call, .flush = plo_write_flush, .stop = plo_write_stop,                 \
+        .close = plo_write_close,                                                                 \
     }
 
 #endif

@@ -7,5 +7,5 @@ static const struct pipilo_param params[] = {
     { .name = NULL },
 };
 
-const struct pipilo_operator plo_op_write_jsonl =
-    PLO_WRITE_OPERATOR("write_jsonl", "write rows with their vectors as JSON lines", params);
+const struct pipilo_operator plo_op_write_jsonl = PLO_WRITE_OPERATOR(
+    "write_jsonl", "write rows with their vectors as JSON lines", params, plo_write_open);

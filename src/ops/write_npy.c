@@ -8,4 +8,5 @@ static const struct pipilo_param params[] = {
 };
 
 const struct pipilo_operator plo_op_write_npy = PLO_WRITE_OPERATOR(
-    "write_npy", "write vectors to a .npy file, and a .jsonl with what belongs to each", params);
+    "write_npy", "write vectors to a .npy file, and a .jsonl with what belongs to each", params,
+    plo_write_open);

@@ -89,7 +89,7 @@ int plo_writer_append(struct plo_writer *writer, const struct plo_row *row, int6
     int result = writer->table != NULL ? plo_table_append(writer->table, row, err)
                                        : fail_closed(writer, err);
     if (result == 0)
-        *number = row->row >= 0 ? row->row : plo_table_appended(writer->table) - 1;
+        *number = row->row >= 0 ? row->row : plo_table_rows(writer->table) - 1;
     pthread_mutex_unlock(&writer->lock);
     return result;
 }

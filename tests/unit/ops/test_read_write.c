@@ -150,6 +150,36 @@ static void an_update_without_a_table_is_an_error(void **state)
     assert_int_equal(code_at(0, 0), PIPILO_EPIPELINE);
 }
 
+static void keeps_thumbnails(void **state)
+{
+    (void)state;
+    const char *const inputs[] = { "in" };
+    pipilo_store *store = NULL;
+    struct pipilo_store_row row;
+    make_folder();
+    put_bmp("in/d.bmp", 400, 200, 5);
+    assert_int_equal(
+        embed("read_dir()", "write_sqlite('o.db', 'null:24', thumbnails=True)", inputs, 1), 0);
+    assert_int_equal(pipilo_store_open(&store, "o.db", &err), 0);
+    for (int64_t i = 0; i < 4; i++) {
+        pipilo_value *image = NULL;
+        struct pipilo_image_info info = { .struct_size = sizeof info };
+        assert_int_equal(pipilo_store_row(&row, store, i, &err), 0);
+        if (i == 1) {
+            assert_null(row.thumbnail);
+            continue;
+        }
+        assert_int_equal(pipilo_value_create_image(&image, row.thumbnail, row.thumbnail_size, &err),
+                         0);
+        assert_int_equal(pipilo_value_image_info(&info, image, &err), 0);
+        assert_string_equal(info.format, "jpeg");
+        assert_int_equal(info.width, i == 0 ? 40 : i == 2 ? 41 : 160);
+        assert_int_equal(info.height, i == 0 ? 30 : i == 2 ? 31 : 80);
+        pipilo_value_unref(&image);
+    }
+    pipilo_store_close(&store);
+}
+
 static void no_input_gives_an_empty_table(void **state)
 {
     (void)state;
@@ -227,9 +257,13 @@ static void keeps_vectors_of_any_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPS_TEST(writes_a_row_for_each_input),   OPS_TEST(refuses_an_output_that_is_there),
-        OPS_TEST(an_update_adds_what_is_new),    OPS_TEST(an_update_without_a_table_is_an_error),
-        OPS_TEST(no_input_gives_an_empty_table), OPS_TEST(a_stopped_run_leaves_nothing),
+        OPS_TEST(writes_a_row_for_each_input),
+        OPS_TEST(refuses_an_output_that_is_there),
+        OPS_TEST(an_update_adds_what_is_new),
+        OPS_TEST(an_update_without_a_table_is_an_error),
+        OPS_TEST(keeps_thumbnails),
+        OPS_TEST(no_input_gives_an_empty_table),
+        OPS_TEST(a_stopped_run_leaves_nothing),
         OPS_TEST(keeps_vectors_of_any_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
