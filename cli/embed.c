@@ -273,6 +273,7 @@ static int embed(struct job *job, const char *text, struct pipilo_error *err)
     if (result == 0)
         result = pipilo_pipeline_parse(&pipeline, text, err);
     job->started = progress_clock();
+    progress_go(&job->progress);
     if (result == 0)
         result = drive(pipeline, &inputs, 1, &driver, err);
     pipilo_value_unref(&inputs);

@@ -56,18 +56,22 @@ void progress_note(struct progress *progress, const char *text)
         draw(progress, text);
 }
 
+void progress_go(struct progress *progress)
+{
+    progress->rate_at = progress_clock();
+    progress->rate_done = progress->done;
+}
+
 // The rate over the last seconds: steady enough to read, quick enough to follow a change.
 static void measure(struct progress *progress, double now)
 {
     double span = now - progress->rate_at;
-    if (span < 1 && progress->rate > 0)
+    if (span < (progress->rate > 0 ? 1 : 0.5))
         return;
-    double rate = span > 0 ? (double)(progress->done - progress->rate_done) / span : 0;
+    double rate = (double)(progress->done - progress->rate_done) / span;
     progress->rate = progress->rate > 0 ? 0.7 * progress->rate + 0.3 * rate : rate;
-    if (span >= 1) {
-        progress->rate_at = now;
-        progress->rate_done = progress->done;
-    }
+    progress->rate_at = now;
+    progress->rate_done = progress->done;
 }
 
 static void add_bar(FILE *out, int64_t done, int64_t total, int cells)
@@ -115,7 +119,7 @@ static char *make_line(const struct progress *progress, const struct pipilo_stat
     free(total);
     if (cells > 0)
         add_bar(out, progress->done, progress->total, cells);
-    if (most >= RATE)
+    if (most >= RATE && progress->rate > 0)
         fprintf(out, "  %.*f/s", progress->rate < 99.5 ? 1 : 0, progress->rate);
     if (most >= LEFT)
         add_left(out, progress);

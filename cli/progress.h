@@ -25,6 +25,9 @@ void progress_begin(struct progress *progress, bool quiet);
 // Shows a word ("loading ...") until there is more to show; on a terminal only.
 void progress_note(struct progress *progress, const char *text);
 
+// From here on it goes: what came before does not count for the rate.
+void progress_go(struct progress *progress);
+
 // Shows how far it is where it is time to.
 void progress_tick(struct progress *progress);
 

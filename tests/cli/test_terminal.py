@@ -137,6 +137,18 @@ def test_a_signal_while_names_are_awaited(tmp_path, environment):
     assert not list(tmp_path.glob("out*"))
 
 
+def test_a_signal_while_run_awaits_lines(tmp_path, environment):
+    child = subprocess.Popen([PROGRAM, "run", "pipe.input('x').output('x')", "-"], cwd=tmp_path,
+                             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    child.stdin.write("a\n")
+    child.stdin.flush()
+    assert child.stdout.readline() == '{"x": "a"}\n'
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) == 130
+    child.stdin.close()
+
+
 def test_a_reader_that_goes_away(tmp_path, environment, many):
     script = f'"$0" embed {many} {many}/x.jpg -m null:64 -o out.npy 2>&1 | true'
     subprocess.run(["bash", "-c", script, PROGRAM], cwd=tmp_path, env=environment, timeout=60)
