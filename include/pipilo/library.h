@@ -27,6 +27,11 @@ PIPILO_API void pipilo_set_memory(uint64_t bytes);
 // pool starts, with the first run. Errors: PIPILO_EINVALID (over 1024), PIPILO_EBUSY (it runs).
 PIPILO_API int pipilo_set_threads(unsigned threads, struct pipilo_error *err);
 
+// A folder with the inference engine's libraries, looked into before the places beside pipilo; the
+// variable PIPILO_OPENVINO goes before it. Takes effect until the engine is first used. Errors:
+// PIPILO_EINVALID for a name that is too long.
+PIPILO_API int pipilo_set_engine_path(const char *folder, struct pipilo_error *err);
+
 // What is alive now, and the memory budget. Grows at the end only.
 struct pipilo_stats {
     uint32_t struct_size; // set by the caller to sizeof(struct pipilo_stats)

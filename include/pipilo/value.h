@@ -134,6 +134,7 @@ struct pipilo_image_info {
     uint8_t orientation;    // EXIF's 1..8; 1 where the file says nothing
     const char *format;     // "jpeg", .., or "pixels" for one that is decoded; static
     const char *path;       // the file, or NULL; borrowed from the value
+    const char *mode;       // "BGR" for pixels with blue first, else "RGB"; static
 };
 
 // Reads the header of an image value, once; nothing is decoded. Errors: PIPILO_EINVALID for a value

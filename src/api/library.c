@@ -11,6 +11,7 @@
 #include "core/live.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
+#include "model/engine.h"
 #include "model/model.h"
 #include "ops/process.h"
 #include "ops/read_dir.h"
@@ -33,6 +34,11 @@ int pipilo_set_threads(unsigned threads, struct pipilo_error *err)
 {
     plo_process_prepare();
     return plo_pool_set_size(threads, err);
+}
+
+int pipilo_set_engine_path(const char *folder, struct pipilo_error *err)
+{
+    return plo_engine_set_folder(folder, err);
 }
 
 static uint64_t anonymous_memory(void)

@@ -47,6 +47,8 @@ void pipilo_value_unref(pipilo_value **slot)
     else if (value->kind == PIPILO_IMAGE || value->kind == PIPILO_ITERATOR ||
              value->kind == PIPILO_OBJECT)
         value->as.object.class->free(value->as.object.object);
+    if (value->peer != NULL)
+        value->release(value->peer);
     plo_live_add(PLO_LIVE_VALUE, -1);
     plo_free(value);
 }
@@ -112,16 +114,16 @@ int pipilo_value_create_bytes(pipilo_value **out, const void *data, size_t size,
     return plo_value_wrap_bytes(out, bytes, err);
 }
 
-// Bytes of a tensor's elements; false where the shape is not valid.
-static bool tensor_bytes(const struct pipilo_tensor *tensor, size_t *bytes)
+int plo_tensor_bytes(const struct pipilo_tensor *tensor, size_t *bytes, struct pipilo_error *err)
 {
     *bytes = pipilo_dtype_size(tensor->dtype);
-    if (*bytes == 0 || tensor->count > PIPILO_MAX_DIMENSIONS)
-        return false;
-    for (size_t i = 0; i < tensor->count; i++)
-        if (__builtin_mul_overflow(*bytes, tensor->shape[i], bytes))
-            return false;
-    return true;
+    bool valid = *bytes > 0 && tensor->count <= PIPILO_MAX_DIMENSIONS;
+    for (size_t i = 0; valid && i < tensor->count; i++)
+        valid = !__builtin_mul_overflow(*bytes, tensor->shape[i], bytes);
+    if (valid)
+        return 0;
+    return plo_fail(err, PIPILO_EINVALID, "no tensor has dtype %d and %zu dimensions",
+                    (int)tensor->dtype, tensor->count);
 }
 
 int plo_value_wrap_tensor(pipilo_value **out, struct plo_buf *owner,
@@ -141,9 +143,7 @@ int pipilo_value_create_tensor(pipilo_value **out, const struct pipilo_tensor *t
                                struct pipilo_error *err)
 {
     size_t bytes;
-    if (!tensor_bytes(tensor, &bytes))
-        return plo_fail(err, PIPILO_EINVALID, "no tensor has dtype %d and %zu dimensions",
-                        (int)tensor->dtype, tensor->count);
+    PLO_TRY(plo_tensor_bytes(tensor, &bytes, err));
     struct plo_buf *owner = plo_buf_create(bytes);
     if (owner == NULL)
         return plo_fail_nomem(err, bytes);

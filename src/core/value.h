@@ -21,6 +21,9 @@ struct plo_class {
 struct pipilo_value {
     int refs; // atomic
     enum pipilo_kind kind;
+    void
+        *peer; // atomic: another language's object for this value (<pipilo/sys/foreign.h>), or NULL
+    void (*release)(void *peer);
     union {
         bool b;
         int64_t i;
@@ -45,6 +48,9 @@ struct pipilo_value {
         } object;
     } as;
 };
+
+// Bytes of the tensor's elements. Errors: PIPILO_EINVALID where the shape or dtype is not valid.
+int plo_tensor_bytes(const struct pipilo_tensor *tensor, size_t *bytes, struct pipilo_error *err);
 
 // A tensor over `owner`'s bytes from `data` on, without a copy. Consumes the reference to `owner`,
 // on failure too.

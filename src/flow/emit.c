@@ -35,6 +35,7 @@ static pipilo_value *error_value(const struct plo_node *node, struct pipilo_erro
 // One row: the value whole for one output, else its items (more are ignored).
 static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_error *err)
 {
+    PLO_TRY(plo_run_judge(node->run, value, err));
     if (node->output_count == 1)
         return plo_column_put(node->outputs[0], pipilo_value_ref(value), err);
     bool error = value->kind == PIPILO_ERROR;
@@ -47,6 +48,11 @@ static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_er
                      node->output_count);
         if (item == NULL)
             item = error_value(node, &reason);
+        result = plo_run_judge(node->run, item, err);
+        if (result < 0) {
+            pipilo_value_unref(&item);
+            return result;
+        }
         PLO_TRY(plo_column_put(node->outputs[i], item, err));
     }
     return 0;
@@ -55,6 +61,7 @@ static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_er
 static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t row,
                      struct pipilo_error *err)
 {
+    PLO_TRY(plo_run_judge(node->run, call->out[row], err));
     if (!plo_is_true(call->out[row]))
         return 0;
     for (size_t i = 0; i < node->output_count; i++)

@@ -212,11 +212,26 @@ static size_t rows_a_call(const struct plo_node *node)
     return rows < 1 ? 1 : rows > 1024 ? 1024 : rows;
 }
 
+// Rows that can be read now, at most: those of the shortest stream, or the one of scalars.
+static size_t rows_waiting(const struct plo_node *node)
+{
+    size_t rows = SIZE_MAX;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct plo_input *input = &node->inputs[i];
+        if (input->column->scalar)
+            continue;
+        size_t here = (size_t)(input->column->tail - input->column->places[input->reader]);
+        rows = here < rows && here > 0 ? here : rows;
+    }
+    return rows < SIZE_MAX ? rows : 1;
+}
+
 // map, flat_map and filter: as many rows as are there, up to what a call should get.
 static int feed_rows(struct plo_node *node, struct plo_call **out, struct pipilo_error *err)
 {
     struct plo_call *call = NULL;
-    size_t most = rows_a_call(node);
+    size_t most = rows_a_call(node), waiting = rows_waiting(node);
+    most = most < waiting ? most : waiting;
     enum plo_rows rows = PLO_ROW;
     while ((call == NULL || call->rows < most) && (rows = plo_node_row(node, false)) == PLO_ROW) {
         if (call == NULL && (call = call_create(node, most)) == NULL)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pipilo/sys/foreign.h>
+
 #include "core/fail.h"
 #include "core/live.h"
 
@@ -119,7 +121,8 @@ static int add_column(pipilo_pipeline *plan, const char *name, bool scalar, size
     if (grown == NULL)
         return plo_fail_nomem(err, 0);
     plan->columns = grown;
-    grown[plan->column_count] = (struct plo_plan_column){ plo_strdup(name), scalar };
+    grown[plan->column_count] =
+        (struct plo_plan_column){ .name = plo_strdup(name), .scalar = scalar };
     if (grown[plan->column_count].name == NULL)
         return plo_fail_nomem(err, 0);
     *out = plan->column_count++;
@@ -373,6 +376,44 @@ static const pipilo_pipe *input_of(const pipilo_pipe *pipe)
     return pipe;
 }
 
+// Whether a node looks into what it reads, rather than handing it to a foreign operator.
+static bool reads_native(const pipilo_pipeline *plan, const struct plo_plan_node *node)
+{
+    if (node->callable != NULL)
+        return (node->callable->op->flags & PIPILO_OP_FOREIGN) == 0;
+    // Without operator the values go on as they are, except for items that are taken out of them.
+    bool native = node->iteration == PIPILO_FLAT_MAP;
+    for (size_t i = 0; i < node->output_count; i++)
+        native = native || plan->columns[node->outputs[i]].native;
+    return native;
+}
+
+// Marks the columns that are read natively, from the end of the graph to its beginning, because a
+// node that passes its values on asks on behalf of those behind it.
+static int mark_native(pipilo_pipeline *plan, struct pipilo_error *err)
+{
+    for (size_t n = plan->node_count; n > 0; n--) {
+        struct plo_plan_node *node = &plan->nodes[n - 1];
+        bool native = reads_native(plan, node);
+        bool filter = node->iteration == PIPILO_FILTER;
+        for (size_t i = 0; i < node->input_count; i++) {
+            bool passed = filter && plan->columns[node->outputs[i]].native;
+            bool read = filter ? passed : native;
+            plan->columns[node->inputs[i]].native = plan->columns[node->inputs[i]].native || read;
+        }
+        // The time of a time window, and a test without operator, are read here.
+        for (size_t i = 0; i < node->by_count; i++)
+            if (native || !filter || node->callable == NULL)
+                plan->columns[node->by[i]].native = true;
+        node->native = plo_alloc0(node->output_count, sizeof *node->native);
+        if (node->native == NULL)
+            return plo_fail_nomem(err, 0);
+        for (size_t i = 0; i < node->output_count; i++)
+            node->native[i] = plan->columns[node->outputs[i]].native;
+    }
+    return 0;
+}
+
 static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const *columns,
                     size_t count, struct pipilo_error *err)
 {
@@ -393,6 +434,8 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
         result = plan_pipe(&planner, pipe, &scope, err);
     if (result == 0)
         result = resolve(scope, &plan->output_names, &plan->outputs, err);
+    if (result == 0)
+        result = mark_native(plan, err);
     scopes_free(&planner);
     plo_free(inputs);
     return result;
@@ -432,6 +475,7 @@ void pipilo_pipeline_unref(pipilo_pipeline **slot)
         plo_free(node->inputs);
         plo_free(node->outputs);
         plo_free(node->by);
+        plo_free(node->native);
     }
     for (size_t i = 0; i < plan->column_count; i++)
         plo_free(plan->columns[i].name);
@@ -453,6 +497,11 @@ size_t pipilo_pipeline_input_count(const pipilo_pipeline *pipeline)
 const char *pipilo_pipeline_input_name(const pipilo_pipeline *pipeline, size_t index)
 {
     return index < pipeline->input_names.count ? pipeline->input_names.items[index] : NULL;
+}
+
+bool pipilo_pipeline_input_is_native(const pipilo_pipeline *pipeline, size_t index)
+{
+    return index < pipeline->input_names.count && pipeline->columns[index].native;
 }
 
 size_t pipilo_pipeline_output_count(const pipilo_pipeline *pipeline)

@@ -16,11 +16,13 @@ struct plo_plan_node {
     size_t *inputs, *outputs, *by; // columns
     size_t input_count, output_count, by_count;
     int64_t size, step;
+    bool *native; // one an output: its column's
 };
 
 struct plo_plan_column {
     char *name;
     bool scalar;
+    bool native; // a native operator, or the dataflow itself, looks into its values
 };
 
 struct pipilo_pipeline {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <pipilo/sys/foreign.h>
+
 #include "base/clock.h"
 #include "core/fail.h"
 #include "core/live.h"
@@ -100,6 +102,16 @@ void plo_run_fail(pipilo_run *run, const struct pipilo_error *err)
     run->stopping = true;
     if (run->error.code == 0)
         run->error = *err;
+}
+
+int plo_run_judge(pipilo_run *run, pipilo_value *value, struct pipilo_error *err)
+{
+    if (!run->strict || value->kind != PIPILO_ERROR)
+        return 0;
+    if (run->failure == NULL)
+        run->failure = pipilo_value_ref(value);
+    *err = *value->as.error;
+    return err->code;
 }
 
 // --- choosing -------------------------------------------------------------------------------
@@ -222,7 +234,9 @@ static int call_operator(struct plo_node *node, struct plo_call *call, struct pi
         struct pipilo_batch batch = { .rows = end - first,
                                       .columns = columns,
                                       .in = &call->in[first * columns],
-                                      .out = &call->out[first] };
+                                      .out = &call->out[first],
+                                      .node = node->plan->name,
+                                      .native = node->plan->native };
         if (batch.rows > 0)
             result = node->op->call(callable->state, node->state, &batch, err);
         for (size_t i = first; i < end && result == 0; i++)
@@ -591,6 +605,21 @@ void pipilo_run_cancel(pipilo_run *run)
     unlock(run, false);
 }
 
+void pipilo_run_stop_at_errors(pipilo_run *run)
+{
+    plo_run_lock(run);
+    run->strict = true;
+    pthread_mutex_unlock(&run->lock);
+}
+
+pipilo_value *pipilo_run_failure(pipilo_run *run)
+{
+    plo_run_lock(run);
+    pipilo_value *failure = run->failure;
+    pthread_mutex_unlock(&run->lock);
+    return failure;
+}
+
 static void reset_node(struct plo_node *node)
 {
     if (node->started && node->op->stop != NULL)
@@ -635,6 +664,7 @@ void pipilo_run_unref(pipilo_run **slot)
         plo_column_reset(&run->columns[i]);
     run->node_count = 0;
     pthread_mutex_unlock(&run->lock);
+    pipilo_value_unref(&run->failure);
     plo_budget_adjust(-charged);
     plo_live_add(PLO_LIVE_RUN, -1);
     plo_run_release(run);

@@ -79,11 +79,13 @@ struct pipilo_run {
     unsigned busy;          // calls, reservations and flushes under way
     unsigned in_reduce;     // reduce calls on the caller's stack
     bool stopping;          // begin nothing new
+    bool strict;            // the first error value fails the run
     bool released;          // the user let go: columns and nodes are gone
     uint64_t steps;         // begun and ended, to see whether something happened meanwhile
     uint64_t most_bytes;    // the budget when the run began: what it may hold between its steps
     bool caller_waits;
     struct pipilo_error error; // code 0: none
+    pipilo_value *failure;     // the error value that failed a strict run, or NULL
     struct plo_budget_waiter waiter;
     int woken;       // atomic: the budget has bytes again
     int64_t charge;  // bytes to charge to the budget after unlocking
@@ -106,6 +108,10 @@ void plo_run_unlock(pipilo_run *run);
 
 // Fails the run as a whole, unless it failed already.
 void plo_run_fail(pipilo_run *run, const struct pipilo_error *err);
+
+// With the lock held: what becomes of an error value that comes out of a node. In a strict run it
+// fails the run: its code, with `err` filled. Else 0, as for any other value.
+int plo_run_judge(pipilo_run *run, pipilo_value *value, struct pipilo_error *err);
 
 // With the lock held: makes one step of some node if there is one for this thread, or waits until
 // something changed or `until_ns` (plo_clock_ns; INT64_MAX: for ever). Only the calling thread.

@@ -29,6 +29,14 @@ int plo_engine_find(const struct plo_engine **out, const char *name, struct pipi
     return code;
 }
 
+int plo_engine_set_folder(const char *folder, struct pipilo_error *err)
+{
+    for (size_t i = 0; i < PLO_COUNT(engines); i++)
+        if (engines[i]->set_folder != NULL)
+            PLO_TRY(engines[i]->set_folder(folder, err));
+    return 0;
+}
+
 void plo_engine_port_text(const struct plo_engine_port *port, char *out, size_t out_size)
 {
     size_t used = (size_t)snprintf(out, out_size, "%s [", port->dtype);

@@ -54,6 +54,9 @@ struct plo_engine_output {
 struct plo_engine {
     const char *name;
 
+    // Where the engine's library is looked for first; copied. NULL for one that needs no library.
+    int (*set_folder)(const char *folder, struct pipilo_error *err);
+
     // Devices there are, as "CPU, GPU". Errors: PIPILO_ENOTFOUND where the engine is not installed.
     int (*devices)(char *out, size_t out_size, struct pipilo_error *err);
 
@@ -87,6 +90,9 @@ struct plo_engine {
 // The engine of that name ("openvino", "null"; NULL = "openvino"). Errors: PIPILO_ENOTFOUND with
 // those there are.
 int plo_engine_find(const struct plo_engine **out, const char *name, struct pipilo_error *err);
+
+// Tells every engine where its library may be. Errors: PIPILO_EINVALID for a name that is too long.
+int plo_engine_set_folder(const char *folder, struct pipilo_error *err);
 
 // The rows of a port in words: "f32 [n, 3, 224, 224]".
 void plo_engine_port_text(const struct plo_engine_port *port, char *out, size_t out_size);

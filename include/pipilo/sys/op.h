@@ -69,6 +69,9 @@ struct pipilo_batch {
     size_t columns;
     pipilo_value *const *in;
     pipilo_value **out;
+
+    const char *node;   // the node's name
+    const bool *native; // one an output column: whether a native operator will read it
 };
 
 static inline pipilo_value *pipilo_batch_input(const struct pipilo_batch *batch, size_t row,
@@ -83,6 +86,7 @@ enum pipilo_operator_flag {
     PIPILO_OP_TAKES_ERRORS = 4, // error values are given to `call` instead of passed on
     PIPILO_OP_WRITES = 8,       // reads or writes files: not for pipelines from a request
     PIPILO_OP_FAILS_RUN = 16,   // a failure that `call` returns fails the run, not its rows
+    PIPILO_OP_FOREIGN = 32,     // takes and gives peers (foreign.h); native values where batch says
 };
 
 // What an operator is. Functions may be NULL where there is nothing to do, except `call`. Those

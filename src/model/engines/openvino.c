@@ -109,6 +109,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
 static ov_core_t *core;
 static pid_t core_pid; // a core does not survive fork()
 static bool opened;
+static char given_folder[PATH_MAX]; // where to look first; "": nowhere
 static char version_text[96];
 
 // The library's path in `folder`, whatever version its name ends with; NULL where there is none.
@@ -183,11 +184,25 @@ static void after_fork(void)
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
+static int set_folder(const char *folder, struct pipilo_error *err)
+{
+    if (strlen(folder) >= sizeof given_folder)
+        return plo_fail(err, PIPILO_EINVALID, "the folder's name has more than %d bytes", PATH_MAX);
+    pthread_mutex_lock(&lock);
+    memcpy(given_folder, folder, strlen(folder) + 1);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
 static int open_library(struct pipilo_error *err)
 {
     const char *setting = getenv("PIPILO_OPENVINO");
     bool set = setting != NULL && *setting != '\0';
-    char *path = set ? library_in(setting) : find_library();
+    char *path = set ? library_in(setting) : NULL;
+    if (!set && given_folder[0] != '\0')
+        path = library_in(given_folder);
+    if (!set && path == NULL)
+        path = find_library();
     if (set && path == NULL)
         return plo_fail(err, PIPILO_ENOTFOUND,
                         "PIPILO_OPENVINO names %s, which holds no libopenvino_c.so", setting);
@@ -624,6 +639,7 @@ static int infer(void *request, float *input, struct plo_engine_output *out,
 
 const struct plo_engine plo_engine_openvino = {
     .name = "openvino",
+    .set_folder = set_folder,
     .devices = devices,
     .has_bf16 = has_bf16,
     .version = version,
