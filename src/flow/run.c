@@ -263,6 +263,16 @@ static int call_identity(struct plo_node *node, struct plo_call *call, struct pi
     return 0;
 }
 
+// Error values that the operator has just made get the node's name.
+static void name_errors(const struct plo_node *node, struct plo_call *call)
+{
+    for (size_t i = 0; i < call->rows; i++) {
+        pipilo_value *value = call->out[i];
+        if (value->kind == PIPILO_ERROR && __atomic_load_n(&value->refs, __ATOMIC_ACQUIRE) == 1)
+            plo_fail_where(value->as.error, node->plan->name);
+    }
+}
+
 // Makes the call, with the run unlocked. A failure fails the rows; it is returned, and fails the
 // run, only where the operator wants it so.
 static int make_call(struct plo_node *node, struct plo_call *call, struct pipilo_error *err)
@@ -282,6 +292,7 @@ static int make_call(struct plo_node *node, struct plo_call *call, struct pipilo
                 pipilo_value_unref(&call->out[i]);
         fail_rows(node, call, &reason);
     }
+    name_errors(node, call);
     if (call->reserved > 0)
         plo_budget_release(call->reserved);
     call->reserved = 0;
