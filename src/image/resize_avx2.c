@@ -18,9 +18,14 @@ AVX2 static inline __m256i joined(__m256i low, __m256i high)
     return _mm256_srai_epi32(_mm256_add_epi32(sum, half), PLO_WEIGHT_BITS);
 }
 
-// Four taps at a time: the lower half of a register takes the first two pixels, the upper half the
-// other two; in each, pairs of 16 bits are the same channel of both pixels.
-AVX2 static void row(uint8_t *out, const uint8_t *source, const struct plo_axis *axis)
+struct sums {
+    __m256i low, high;
+};
+
+// One output pixel, four taps at a time: the lower half of a register takes the first two pixels,
+// the upper half the other two; in each, pairs of 16 bits are the same channel of both pixels.
+AVX2 static inline struct sums add_taps(const uint8_t *source, const struct plo_axis *axis,
+                                        uint32_t index)
 {
     const __m256i pixels =
         _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, 6, -1, 9, -1, 7,
@@ -28,25 +33,41 @@ AVX2 static void row(uint8_t *out, const uint8_t *source, const struct plo_axis 
     const __m256i lows = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6,
                                           7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
     const __m256i highs = _mm256_add_epi8(lows, _mm256_set1_epi8(8));
-    for (uint32_t i = 0; i < axis->count; i++) {
-        const uint8_t *pixel = source + 3 * (size_t)axis->starts[i];
-        const int16_t *parts = axis->parts + 2 * (size_t)i * axis->taps;
-        __m256i low = _mm256_setzero_si256(), high = low;
-        for (uint32_t t = 0; t < axis->lengths[i]; t += 4) {
-            __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(pixel + 3 * (size_t)t));
-            __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)(parts + 2 * t));
-            __m256i values = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(four), pixels);
-            __m256i both = _mm256_broadcastsi128_si256(weights);
-            low = _mm256_add_epi32(low, _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, lows)));
-            high =
-                _mm256_add_epi32(high, _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, highs)));
-        }
-        low = _mm256_add_epi32(low, _mm256_permute2x128_si256(low, low, 1));
-        high = _mm256_add_epi32(high, _mm256_permute2x128_si256(high, high, 1));
-        __m128i sum = _mm256_castsi256_si128(joined(low, high));
-        sum = _mm_packs_epi32(sum, sum);
-        int32_t rgb = _mm_cvtsi128_si32(_mm_packus_epi16(sum, sum));
-        memcpy(out + 3 * (size_t)i, &rgb, sizeof rgb);
+    const uint8_t *pixel = source + 3 * (size_t)axis->starts[index];
+    const int16_t *parts = axis->parts + 2 * (size_t)index * axis->taps;
+    const uint32_t length = axis->lengths[index];
+    struct sums sums = { _mm256_setzero_si256(), _mm256_setzero_si256() };
+    for (uint32_t t = 0; t < length; t += 4, pixel += 12, parts += 8) {
+        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)pixel);
+        __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)parts);
+        __m256i values = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(four), pixels);
+        __m256i both = _mm256_broadcastsi128_si256(weights);
+        __m256i low = _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, lows));
+        __m256i high = _mm256_madd_epi16(values, _mm256_shuffle_epi8(both, highs));
+        sums.low = _mm256_add_epi32(sums.low, low);
+        sums.high = _mm256_add_epi32(sums.high, high);
+    }
+    return sums;
+}
+
+// Both halves of `a` added in the lower half, those of `b` in the upper.
+AVX2 static inline __m256i folded(__m256i a, __m256i b)
+{
+    return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                            _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+AVX2 static void row(uint8_t *out, const uint8_t *source, const struct plo_axis *axis)
+{
+    for (uint32_t i = 0; i < axis->count; i += 2) {
+        uint32_t next = i + 1 < axis->count ? i + 1 : i;
+        struct sums a = add_taps(source, axis, i), b = add_taps(source, axis, next);
+        __m256i sum = joined(folded(a.low, b.low), folded(a.high, b.high));
+        sum = _mm256_packs_epi32(sum, sum);
+        sum = _mm256_packus_epi16(sum, sum);
+        int32_t first = _mm256_extract_epi32(sum, 0), second = _mm256_extract_epi32(sum, 4);
+        memcpy(out + 3 * (size_t)i, &first, sizeof first);
+        memcpy(out + 3 * (size_t)next, &second, sizeof second);
     }
 }
 

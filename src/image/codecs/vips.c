@@ -114,8 +114,11 @@ static int fail_vips(struct pipilo_error *err)
     memcpy(text, all, length);
     text[length] = '\0';
     lib.error_clear();
-    bool early = strstr(text, "runcated") != NULL || strstr(text, "end of") != NULL ||
-                 strstr(text, "rematurely") != NULL;
+    static const char *const early_texts[] = { "runcated",        "rematurely", "end of",
+                                               "bytes, expected", "bad seek",   "stream length" };
+    bool early = false;
+    for (size_t i = 0; i < PLO_COUNT(early_texts); i++)
+        early = early || strstr(text, early_texts[i]) != NULL;
     bool unknown = strstr(text, "support") != NULL || strstr(text, "not configured") != NULL;
     int code = early ? PIPILO_ETRUNCATED : unknown ? PIPILO_EFORMAT : PIPILO_ECORRUPT;
     return plo_fail(err, code, "libvips: %s",
