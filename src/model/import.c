@@ -14,7 +14,7 @@
 #include "model/engine.h"
 #include "model/external.h"
 #include "model/install.h"
-#include "model/pool.h"
+#include "model/pooling.h"
 
 static bool set(const char *text)
 {

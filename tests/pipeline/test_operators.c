@@ -1,6 +1,7 @@
 // test_operators.c: operators that do little, each to make one rule of the dataflow visible.
 #include "test_operators.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ static int fail(struct pipilo_error *err, const char *message)
 {
     memset(err, 0, sizeof *err);
     err->code = PIPILO_EOPERATOR;
-    strcpy(err->message, message);
+    snprintf(err->message, sizeof err->message, "%s", message);
     return err->code;
 }
 

@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "core/fail.h"
 #include "model/engines/engines.h"
-#include "model/pool.h"
+#include "model/pooling.h"
 
 // --- the library and the process's one core ------------------------------------------------------
 

@@ -1,5 +1,5 @@
-// pool.c: pooling and normalising (see pool.h).
-#include "model/pool.h"
+// pooling.c: pooling and normalising (see pooling.h).
+#include "model/pooling.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,8 +1,7 @@
-// pool.h: from a model's output tensor to one vector a row. Plain C in a fixed order of additions,
-// so that a vector is the same on every machine and in every batch.
-// Threads: any.
-#ifndef PLO_MODEL_POOL_H
-#define PLO_MODEL_POOL_H
+// pooling.h: from a model's output tensor to one vector a row. Plain C in a fixed order of
+// additions, so that a vector is the same on every machine and in every batch. Threads: any.
+#ifndef PLO_MODEL_POOLING_H
+#define PLO_MODEL_POOLING_H
 
 #include "model/card.h"
 #include "model/engine.h"

@@ -1,6 +1,6 @@
 // test_pool.c: from an output tensor to a vector.
 #include "helper.h"
-#include "model/pool.h"
+#include "model/pooling.h"
 
 static struct plo_card card_of(enum plo_pool pool, size_t dim, enum plo_layout layout)
 {
