@@ -310,7 +310,7 @@ static int take_output(struct plo_card *card, const struct plo_engine_ports *por
             return 0;
         shape[i] = (size_t)port->shape[i];
     }
-    return port->count == 0 ? 0 : plo_pool_check(card, shape, port->count, err);
+    return port->count == 0 ? 0 : plo_pooling_check(card, shape, port->count, err);
 }
 
 static int look_at_model(struct plo_card *card, const char *weights,

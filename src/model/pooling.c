@@ -24,8 +24,8 @@ static bool fits(const struct plo_card *card, enum plo_pool pool, const size_t *
     return count >= 2 && floats == dim;
 }
 
-int plo_pool_check(const struct plo_card *card, const size_t *shape, size_t count,
-                   struct pipilo_error *err)
+int plo_pooling_check(const struct plo_card *card, const size_t *shape, size_t count,
+                      struct pipilo_error *err)
 {
     if (fits(card, card->output.pool, shape, count))
         return 0;
@@ -55,8 +55,8 @@ static float mean(const float *in, size_t count, size_t step)
     return (float)(sum / (double)count);
 }
 
-void plo_pool_row(const struct plo_card *card, const struct plo_engine_output *output, size_t row,
-                  float *vector)
+void plo_pooling_row(const struct plo_card *card, const struct plo_engine_output *output,
+                     size_t row, float *vector)
 {
     const size_t *shape = output->shape;
     size_t dim = card->output.dim, floats = 1;
@@ -80,7 +80,7 @@ void plo_pool_row(const struct plo_card *card, const struct plo_engine_output *o
     }
 }
 
-void plo_pool_normalize(float *vector, size_t dim)
+void plo_pooling_normalize(float *vector, size_t dim)
 {
     double sum = 0;
     for (size_t k = 0; k < dim; k++)

@@ -8,14 +8,14 @@
 
 // Refuses (PIPILO_EMODEL) an output that the card's pool does not turn into `dim` numbers a row,
 // naming the pools that would.
-int plo_pool_check(const struct plo_card *card, const size_t *shape, size_t count,
-                   struct pipilo_error *err);
+int plo_pooling_check(const struct plo_card *card, const size_t *shape, size_t count,
+                      struct pipilo_error *err);
 
-// Writes the vector of `row` (dim floats) from an output that plo_pool_check accepts.
-void plo_pool_row(const struct plo_card *card, const struct plo_engine_output *output, size_t row,
-                  float *vector);
+// Writes the vector of `row` (dim floats) from an output that plo_pooling_check accepts.
+void plo_pooling_row(const struct plo_card *card, const struct plo_engine_output *output,
+                     size_t row, float *vector);
 
 // Scales a vector to length 1; one of length 0, or not finite, stays as it is.
-void plo_pool_normalize(float *vector, size_t dim);
+void plo_pooling_normalize(float *vector, size_t dim);
 
 #endif

@@ -163,14 +163,14 @@ static int infer(struct plo_streams *s, struct stream *stream, const struct part
     struct plo_engine_output output = { 0 };
     float *input = gather(s, stream, parts, count);
     PLO_TRY(s->engine->infer(stream->request, input, &output, err));
-    PLO_TRY(plo_pool_check(&s->card, output.shape, output.count, err));
+    PLO_TRY(plo_pooling_check(&s->card, output.shape, output.count, err));
     size_t dim = s->card.output.dim, row = 0;
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < parts[i].rows; k++) {
             float *vector = parts[i].job->output + (parts[i].from + k) * dim;
-            plo_pool_row(&s->card, &output, row++, vector);
+            plo_pooling_row(&s->card, &output, row++, vector);
             if (s->normalize)
-                plo_pool_normalize(vector, dim);
+                plo_pooling_normalize(vector, dim);
         }
     }
     return 0;

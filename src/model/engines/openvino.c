@@ -496,7 +496,7 @@ static int check_output(const ov_model_t *model, const struct loaded *m,
             return 0;
         shape[i] = (size_t)output.shape[i];
     }
-    return output.count == 0 ? 0 : plo_pool_check(card, shape, output.count, err);
+    return output.count == 0 ? 0 : plo_pooling_check(card, shape, output.count, err);
 }
 
 static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,

@@ -1,4 +1,4 @@
-// test_pool.c: from an output tensor to a vector.
+// test_pooling.c: from an output tensor to a vector.
 #include "helper.h"
 #include "model/pooling.h"
 
@@ -21,8 +21,8 @@ static void check(enum plo_pool pool, size_t dim, enum plo_layout layout,
     struct pipilo_error err = { 0 };
     float vector[12];
     output.data = numbers;
-    assert_int_equal(plo_pool_check(&card, output.shape, output.count, &err), 0);
-    plo_pool_row(&card, &output, row, vector);
+    assert_int_equal(plo_pooling_check(&card, output.shape, output.count, &err), 0);
+    plo_pooling_row(&card, &output, row, vector);
     assert_true(vector[0] == first);
     assert_true(vector[dim - 1] == last);
 }
@@ -50,7 +50,7 @@ static void refuses_other_shapes(void **state)
     struct plo_card card = card_of(PLO_POOL_NONE, 768, PLO_LAYOUT_NCHW);
     struct pipilo_error err = { 0 };
     const size_t shape[] = { 1, 197, 768 };
-    assert_int_equal(plo_pool_check(&card, shape, 3, &err), PIPILO_EMODEL);
+    assert_int_equal(plo_pooling_check(&card, shape, 3, &err), PIPILO_EMODEL);
     assert_message(
         err, PIPILO_EMODEL,
         "output 'out' is [1, 197, 768], which pool none does not turn into 768 numbers a "
@@ -61,9 +61,9 @@ static void normalizes(void **state)
 {
     (void)state;
     float vector[] = { 3, 4 }, zero[] = { 0, 0 };
-    plo_pool_normalize(vector, 2);
+    plo_pooling_normalize(vector, 2);
     assert_true(vector[0] == 0.6f && vector[1] == 0.8f);
-    plo_pool_normalize(zero, 2);
+    plo_pooling_normalize(zero, 2);
     assert_true(zero[0] == 0 && zero[1] == 0);
 }
 
