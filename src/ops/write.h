@@ -56,7 +56,7 @@ void plo_write_close(void *state);
         { .name = "device",                                                                \
           .type = PIPILO_PARAM_STRING,                                                     \
           .fallback = "None",                                                              \
-          .help = "these and the following: as in image_embedding.timm" },                 \
+          .help = "where the vectors were computed, as in image_embedding.timm" },         \
         PLO_EMBEDDING_PARAMS
 
 #define PLO_WRITE_OPERATOR(called, about, table, opener)                                          \
