@@ -368,7 +368,7 @@ static const struct option_row rows[] = {
       .help = "whether a photo is turned upright as its EXIF data say" },
     { 0, "normalize", NULL, OPTION_FLAG, AT(normalize), .help = "make every vector of length 1" },
     { 0, "thumbnails", NULL, OPTION_FLAG, AT(thumbnails),
-      .help = "keep a small JPEG of every picture in a .db" },
+      .help = "keep a JPEG of at most 160 x 160 pixels of every picture in a .db" },
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),
       .help = "what the engine works on, such as CPU or GPU" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
