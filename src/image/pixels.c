@@ -22,6 +22,8 @@ static int load_file(struct plo_input *input, struct plo_decoder *decoder, struc
 {
     uint64_t got = 0;
     size_t size = (size_t)input->size;
+    // Memory is taken for pictures only.
+    PLO_TRY(plo_codec_find(&decoder->codec, input, err));
     uint8_t *bytes = plo_scratch_get(decoder->scratch, PLO_SCRATCH_ENCODED, size);
     if (bytes == NULL)
         return plo_fail_nomem(err, size);

@@ -22,8 +22,8 @@ static const struct plo_codec *find(struct plo_input *input)
     return NULL;
 }
 
-int plo_codec_probe(const struct plo_codec **codec, struct plo_input *input,
-                    struct plo_image_info *info, struct pipilo_error *err)
+int plo_codec_find(const struct plo_codec **codec, struct plo_input *input,
+                   struct pipilo_error *err)
 {
     if (input->size == 0)
         return plo_fail(err, PIPILO_ETRUNCATED, "the picture is empty (0 bytes)");
@@ -33,6 +33,13 @@ int plo_codec_probe(const struct plo_codec **codec, struct plo_input *input,
     if (*codec == NULL)
         return plo_fail(err, PIPILO_EFORMAT, "the %llu bytes are not a picture of a known format",
                         (unsigned long long)input->size);
+    return 0;
+}
+
+int plo_codec_probe(const struct plo_codec **codec, struct plo_input *input,
+                    struct plo_image_info *info, struct pipilo_error *err)
+{
+    PLO_TRY(plo_codec_find(codec, input, err));
     *info = (struct plo_image_info){ .bytes = input->size };
     PLO_TRY((*codec)->probe(input, info, err));
     if (input->failed)

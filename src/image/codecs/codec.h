@@ -61,6 +61,11 @@ extern const struct plo_codec plo_codec_gif;
 extern const struct plo_codec plo_codec_vips;
 extern const struct plo_codec plo_codec_raw; // not in the list: never found by its first bytes
 
+// Which codec reads the input, by its first bytes. Errors: PIPILO_ETRUNCATED where there are none,
+// PIPILO_EFORMAT where no codec knows them.
+int plo_codec_find(const struct plo_codec **codec, struct plo_input *input,
+                   struct pipilo_error *err);
+
 // Reads the header: which codec, and what it says, limits not checked. *info is complete.
 int plo_codec_probe(const struct plo_codec **codec, struct plo_input *input,
                     struct plo_image_info *info, struct pipilo_error *err);
