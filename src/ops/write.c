@@ -171,19 +171,17 @@ static void set_picture(const struct plo_write *write, const struct plo_write_ru
         row->thumbnail = run->thumbnail;
 }
 
-static int write_row(struct plo_write *write, struct plo_write_run *run, pipilo_value *const *in,
-                     size_t columns, pipilo_value **out, struct pipilo_error *err)
+static int write_row(const struct plo_write *write, const struct plo_write_run *run,
+                     pipilo_value *const *in, size_t columns, pipilo_value **out,
+                     struct pipilo_error *err)
 {
     struct plo_table_member members[PLO_SOURCE_SAMPLE_MEMBERS];
     struct pipilo_error own = { 0 };
     struct plo_row row = { .row = -1 };
     const struct pipilo_error *failed = what_failed(write, in, columns, &own);
-    if (in[0]->kind == PIPILO_ERROR) {
-        // The inputs broke off: no row of theirs, and the table is not whole.
-        run->broken = *in[0]->as.error;
-        *out = pipilo_value_ref(in[0]);
-        return 0;
-    }
+    // The inputs broke off: no row of theirs, and the table would not be whole.
+    if (in[0]->kind == PIPILO_ERROR)
+        return plo_fail(err, failed->code, "%s", failed->message);
     PLO_TRY(set_source(&row, members, in[0], err));
     if (columns > 2)
         set_picture(write, run, &row, in[1]);
@@ -201,16 +199,12 @@ static int write_row(struct plo_write *write, struct plo_write_run *run, pipilo_
 
 int plo_write_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err)
 {
-    struct plo_write_run *mine = run;
     if (batch->columns < 2 || batch->columns > 3)
         return plo_fail(err, PIPILO_EINVALID,
                         "it takes an item or source, an image where there is one, and a vector");
     for (size_t i = 0; i < batch->rows; i++) {
         pipilo_value *const *in = &batch->in[i * batch->columns];
-        int result = write_row(state, mine, in, batch->columns, &batch->out[i], err);
-        if (result < 0 && mine->broken.code == 0)
-            plo_fail(&mine->broken, result, "%s", err != NULL ? err->message : "a row is lost");
-        PLO_TRY(result);
+        PLO_TRY(write_row(state, run, in, batch->columns, &batch->out[i], err));
     }
     return 0;
 }
@@ -219,8 +213,6 @@ int plo_write_flush(void *state, void *run, struct pipilo_error *err)
 {
     (void)state;
     struct plo_write_run *mine = run;
-    if (mine->broken.code < 0)
-        return plo_fail(err, mine->broken.code, "%s", mine->broken.message);
     return plo_writer_finish(mine->writer, err);
 }
 

@@ -27,7 +27,6 @@ struct plo_write_run {
     struct plo_writer *writer;
     struct plo_image_scratch *scratch; // for thumbnails
     uint8_t *thumbnail;                // PLO_THUMBNAIL_BYTES, or NULL
-    struct pipilo_error broken; // the inputs could not be read to the end; code 0: they could
 };
 
 int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *err);

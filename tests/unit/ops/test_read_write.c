@@ -150,6 +150,21 @@ static void an_update_without_a_table_is_an_error(void **state)
     assert_int_equal(code_at(0, 0), PIPILO_EPIPELINE);
 }
 
+static void half_a_table_is_none(void **state)
+{
+    (void)state;
+    const char *const inputs[] = { "in" };
+    make_folder();
+    assert_int_equal(
+        embed("read_dir(files_from='nowhere')", "write_npy('o.npy', 'null:24')", inputs, 1),
+        PIPILO_ENOTFOUND);
+    assert_int_equal(run_text("pipe.input('s').map('s', 'r', ops.write_npy('o.npy', 'null:24'))"
+                              ".output('r')",
+                              "a"),
+                     PIPILO_EINVALID);
+    assert_int_equal(access("o.npy", F_OK), -1);
+}
+
 static void keeps_thumbnails(void **state)
 {
     (void)state;
@@ -257,13 +272,10 @@ static void keeps_vectors_of_any_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPS_TEST(writes_a_row_for_each_input),
-        OPS_TEST(refuses_an_output_that_is_there),
-        OPS_TEST(an_update_adds_what_is_new),
-        OPS_TEST(an_update_without_a_table_is_an_error),
-        OPS_TEST(keeps_thumbnails),
-        OPS_TEST(no_input_gives_an_empty_table),
-        OPS_TEST(a_stopped_run_leaves_nothing),
+        OPS_TEST(writes_a_row_for_each_input),   OPS_TEST(refuses_an_output_that_is_there),
+        OPS_TEST(an_update_adds_what_is_new),    OPS_TEST(an_update_without_a_table_is_an_error),
+        OPS_TEST(half_a_table_is_none),          OPS_TEST(keeps_thumbnails),
+        OPS_TEST(no_input_gives_an_empty_table), OPS_TEST(a_stopped_run_leaves_nothing),
         OPS_TEST(keeps_vectors_of_any_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
