@@ -40,9 +40,8 @@ static void print_info(const struct pipilo_store_info *info, const struct errors
         print_line("given as", info->model_spec);
     print_line("settings", info->settings_json);
     print_line("fingerprint", info->fingerprint);
-    print_line("made of", info->fingerprint_json);
-    print_line("noted", info->noted_json);
-    print_line("made by", info->version);
+    print_line("made with", info->noted_json);
+    printf("%-12s  pipilo %s\n", "made by", info->version);
 }
 
 static void json_info(const struct pipilo_store_info *info, const struct errors *errors)
@@ -100,7 +99,8 @@ const struct command info_command = {
     .summary = "tell what a store holds and how it was made",
     .text = "Shows how many rows STORE (a .db or .npy) has, which errors there were, the model and "
             "the settings its vectors were made with, and their fingerprint: vectors can be "
-            "compared only where the fingerprints are the same.",
+            "compared only where the fingerprints are the same. `--json` shows what the "
+            "fingerprint is made of, too.",
     .examples = "  pipilo info photos.db\n"
                 "  pipilo info photos.npy --json | jq .errors\n",
     .options = rows,

@@ -141,8 +141,7 @@ static void print_shown(const struct pipilo_model_info *info)
     printf("vectors      %zu values each, float32\n", info->dim);
     printf("memory       at most %s while it is loaded\n", text_size(info->memory).text);
     printf("fingerprint  %s\n", info->fingerprint);
-    printf("made of      %s\n", info->fingerprint_json);
-    printf("noted        %s\n", info->noted_json);
+    printf("here         %s\n", info->noted_json);
     printf("\ncard:\n%s\n", info->card);
 }
 
