@@ -1,0 +1,1 @@
+"""Pipelines and functions as services."""
