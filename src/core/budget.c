@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t limit;    // 0: not yet found
-static uint64_t reserved; // by rows at work
-static uint64_t charged;  // by what lives long
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER; // a waiter's wake has returned
+static uint64_t limit;                                  // 0: not yet found
+static uint64_t reserved;                               // by rows at work
+static int64_t charged; // by what lives long; below 0 while a give-back has overtaken its charge
 static uint64_t peak;
 static struct plo_budget_waiter *first;
 static struct plo_budget_waiter **last = &first;
@@ -73,10 +74,15 @@ static uint64_t limit_locked(void)
     return limit;
 }
 
+static uint64_t used_locked(void)
+{
+    return reserved + (charged > 0 ? (uint64_t)charged : 0);
+}
+
 static void note_peak(void)
 {
-    if (reserved + charged > peak)
-        peak = reserved + charged;
+    if (used_locked() > peak)
+        peak = used_locked();
 }
 
 static void enqueue(struct plo_budget_waiter *waiter)
@@ -93,20 +99,21 @@ static void enqueue(struct plo_budget_waiter *waiter)
 // waiter a run.
 static void wake_all(void)
 {
-    for (;;) {
-        pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
+    while (first != NULL) {
         struct plo_budget_waiter *waiter = first;
-        if (waiter != NULL) {
-            first = waiter->next;
-            if (first == NULL)
-                last = &first;
-            waiter->queued = false;
-        }
+        first = waiter->next;
+        if (first == NULL)
+            last = &first;
+        waiter->queued = false;
+        waiter->waking = true;
         pthread_mutex_unlock(&lock);
-        if (waiter == NULL)
-            return;
         waiter->wake(waiter);
+        pthread_mutex_lock(&lock);
+        waiter->waking = false;
+        pthread_cond_broadcast(&woken);
     }
+    pthread_mutex_unlock(&lock);
 }
 
 void plo_budget_set(uint64_t bytes)
@@ -128,7 +135,7 @@ uint64_t plo_budget_limit(void)
 uint64_t plo_budget_used(void)
 {
     pthread_mutex_lock(&lock);
-    uint64_t bytes = reserved + charged;
+    uint64_t bytes = used_locked();
     pthread_mutex_unlock(&lock);
     return bytes;
 }
@@ -148,7 +155,7 @@ enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *wait
     uint64_t most = limit_locked();
     if (bytes > most)
         grant = PLO_NEVER;
-    else if (reserved > 0 && bytes + reserved + charged > most)
+    else if (reserved > 0 && bytes + used_locked() > most)
         grant = PLO_WAIT;
     if (grant == PLO_GRANTED)
         reserved += bytes;
@@ -181,15 +188,17 @@ void plo_budget_forget(struct plo_budget_waiter *waiter)
             last = link;
         waiter->queued = false;
     }
+    while (waiter->waking)
+        pthread_cond_wait(&woken, &lock);
     pthread_mutex_unlock(&lock);
 }
 
 bool plo_budget_charge(uint64_t bytes)
 {
     pthread_mutex_lock(&lock);
-    bool fits = bytes + charged <= limit_locked();
+    bool fits = bytes <= INT64_MAX && charged + (int64_t)bytes <= (int64_t)limit_locked();
     if (fits)
-        charged += bytes;
+        charged += (int64_t)bytes;
     note_peak();
     pthread_mutex_unlock(&lock);
     return fits;
@@ -198,10 +207,7 @@ bool plo_budget_charge(uint64_t bytes)
 void plo_budget_adjust(int64_t bytes)
 {
     pthread_mutex_lock(&lock);
-    if (bytes < 0 && (uint64_t)-bytes > charged)
-        charged = 0;
-    else
-        charged += (uint64_t)bytes;
+    charged += bytes;
     note_peak();
     pthread_mutex_unlock(&lock);
     if (bytes < 0)

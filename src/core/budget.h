@@ -23,6 +23,7 @@ struct plo_budget_waiter {
     void (*wake)(struct plo_budget_waiter *waiter);
     struct plo_budget_waiter *next; // guarded by the budget's lock
     bool queued;                    // guarded by the budget's lock
+    bool waking;                    // `wake` is being called; guarded by the budget's lock
 };
 
 // Sets the budget; 0 = the default: half of the smaller of the cgroup's limit and the RAM.
@@ -37,7 +38,8 @@ uint64_t plo_budget_peak(void);
 enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *waiter);
 void plo_budget_release(uint64_t bytes);
 
-// Takes a waiter out of the queue; afterwards it will not be woken.
+// Takes a waiter out of the queue and waits where it is just being woken: afterwards it is not
+// touched any more. Not from within `wake`.
 void plo_budget_forget(struct plo_budget_waiter *waiter);
 
 // Long-lived memory. plo_budget_charge refuses (false) where it would pass the budget;

@@ -116,6 +116,25 @@ void plo_pool_submit(pipilo_run *run)
     pthread_mutex_unlock(&lock);
 }
 
+void plo_pool_forget(pipilo_run *run)
+{
+    pthread_mutex_lock(&lock);
+    bool queued = run->queued;
+    pipilo_run *before = NULL;
+    for (pipilo_run *at = first; queued && at != run; at = at->next_queued)
+        before = at;
+    if (queued && before != NULL)
+        before->next_queued = run->next_queued;
+    else if (queued)
+        first = run->next_queued;
+    if (queued && last == run)
+        last = before;
+    run->queued = false;
+    pthread_mutex_unlock(&lock);
+    if (queued)
+        plo_run_release(run);
+}
+
 bool plo_pool_enter(void)
 {
     pthread_mutex_lock(&lock);

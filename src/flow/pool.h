@@ -21,6 +21,9 @@ unsigned plo_pool_size(void);
 // are started here; where none can be started the caller of the run does all the work.
 void plo_pool_submit(pipilo_run *run);
 
+// Takes the run out of the queue: nobody will want work of it again.
+void plo_pool_forget(pipilo_run *run);
+
 // Takes a working place for the calling thread; false where all are taken.
 bool plo_pool_enter(void);
 void plo_pool_leave(void);

@@ -668,6 +668,7 @@ void pipilo_run_unref(pipilo_run **slot)
     run->released = true;
     pthread_mutex_unlock(&run->lock);
     plo_budget_forget(&run->waiter);
+    plo_pool_forget(run);
     for (size_t i = 0; i < run->node_count; i++)
         reset_node(&run->nodes[i]);
     pthread_mutex_lock(&run->lock);
@@ -675,7 +676,12 @@ void pipilo_run_unref(pipilo_run **slot)
         plo_column_reset(&run->columns[i]);
     run->node_count = 0;
     pthread_mutex_unlock(&run->lock);
+    plo_free(run->columns);
+    plo_free(run->nodes);
+    plo_free(run->output.inputs);
+    plo_free(run->output.row);
     pipilo_value_unref(&run->failure);
+    pipilo_pipeline_unref(&run->plan);
     plo_budget_adjust(-charged);
     plo_live_add(PLO_LIVE_RUN, -1);
     plo_run_release(run);
@@ -690,11 +696,6 @@ void plo_run_release(pipilo_run *run)
 {
     if (__atomic_sub_fetch(&run->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    plo_free(run->columns);
-    plo_free(run->nodes);
-    plo_free(run->output.inputs);
-    plo_free(run->output.row);
-    pipilo_pipeline_unref(&run->plan);
     pthread_cond_destroy(&run->changed);
     pthread_mutex_destroy(&run->lock);
     plo_free(run);
