@@ -106,11 +106,11 @@ static void wake_all(void)
         if (first == NULL)
             last = &first;
         waiter->queued = false;
-        waiter->waking = true;
+        waiter->waking++;
         pthread_mutex_unlock(&lock);
         waiter->wake(waiter);
         pthread_mutex_lock(&lock);
-        waiter->waking = false;
+        waiter->waking--;
         pthread_cond_broadcast(&woken);
     }
     pthread_mutex_unlock(&lock);
@@ -188,7 +188,7 @@ void plo_budget_forget(struct plo_budget_waiter *waiter)
             last = link;
         waiter->queued = false;
     }
-    while (waiter->waking)
+    while (waiter->waking > 0)
         pthread_cond_wait(&woken, &lock);
     pthread_mutex_unlock(&lock);
 }

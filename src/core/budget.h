@@ -23,7 +23,7 @@ struct plo_budget_waiter {
     void (*wake)(struct plo_budget_waiter *waiter);
     struct plo_budget_waiter *next; // guarded by the budget's lock
     bool queued;                    // guarded by the budget's lock
-    bool waking;                    // `wake` is being called; guarded by the budget's lock
+    int waking;                     // calls of `wake` under way; guarded by the budget's lock
 };
 
 // Sets the budget; 0 = the default: half of the smaller of the cgroup's limit and the RAM.
