@@ -119,7 +119,7 @@ def test_fast_vectors_are_near(photos, exact, expected, tmp_path):
           f"worst {cosine.min():.6f}: {worst(cosine, photos)}")
     # Where no scale of at least twice the target is below full size, nothing changes.
     assert reduced.sum() >= 20
-    assert cosine[reduced].mean() >= 0.999
+    assert cosine.mean() >= 0.999 and cosine[reduced].mean() >= 0.998
     assert cosine.min() >= 0.995, worst(cosine, photos)
 
 
