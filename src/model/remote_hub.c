@@ -26,7 +26,7 @@ struct hub {
     const char *folder;
     const struct plo_remote_progress *progress;
     struct plo_json *info; // the API's answer
-    char commit[100]; // or the revision, where the answer names none
+    char commit[100];      // or the revision, where the answer names none
 };
 
 void plo_remote_reset(struct plo_remote *remote)
