@@ -1,0 +1,121 @@
+"""pipilo: pictures to vectors, in memory that stays flat; Towhee's pipelines over a C core.
+
+    from pipilo import pipe, ops
+
+    p = (
+        pipe.input('path')
+        .map('path', 'img', ops.image_decode.cv2_rgb())
+        .map('img', 'vec', ops.image_embedding.timm('efficientnet-lite0'))
+        .output('vec')
+    )
+    vec = p('photo.jpg').get()[0]
+
+What is not needed for that is imported when it is first asked for; numpy with the first array.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import types
+from typing import Any
+
+from . import _core
+from .data_queue import ColumnType, DataQueue, Empty
+from .memory import memory, set_threads, stats, trim
+from .ops import ops
+from .pipe import Pipeline, RuntimePipeline, pipe
+from .register import register
+
+__version__ = _core.version
+
+# Where what is imported late stands.
+_LATE = {
+    "AutoConfig": ".auto_config",
+    "AutoPipes": ".auto_pipes",
+    "DataCollection": ".datacollection",
+    "DataLoader": ".data_loader",
+    "Entity": ".datacollection",
+    "Image": ".types",
+    "as_towhee": ".towhee",
+}
+
+__all__ = [
+    "AutoConfig",
+    "AutoPipes",
+    "ColumnType",
+    "DataCollection",
+    "DataLoader",
+    "DataQueue",
+    "Empty",
+    "Entity",
+    "Pipeline",
+    "RuntimePipeline",
+    "as_towhee",
+    "memory",
+    "ops",
+    "pipe",
+    "register",
+    "set_threads",
+    "stats",
+    "trim",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _LATE:
+        found = getattr(import_module(_LATE[name], __name__), name)
+    else:
+        try:
+            found = import_module(f".{name}", __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _make_array(buffer: Any) -> Any:
+    """A numpy array over a native tensor's memory, without a copy; a memoryview without numpy."""
+    try:
+        import numpy
+    except ImportError:
+        return memoryview(buffer)
+    return numpy.asarray(buffer)
+
+
+def _make_image(buffer: Any, mode: str) -> Any:
+    """The picture whose pixels are in native memory."""
+    from .types import Image
+
+    return Image(_make_array(buffer), mode)
+
+
+def _find_engine() -> str | None:
+    """The folder of OpenVINO's libraries in its Python package, which is not imported."""
+    for place in sys.path:
+        folder = os.path.join(place or os.curdir, "openvino", "libs")
+        if os.path.isdir(folder):
+            return folder
+    return None
+
+
+def _begin() -> None:
+    from .errors import node_error
+
+    _core.set_up(Empty(), _make_array, _make_image, node_error, types.GeneratorType, os.PathLike)
+    folder = _find_engine()
+    if folder is not None:
+        _core.set_engine_path(folder)
+    atexit.register(_core.close)
+
+
+_begin()

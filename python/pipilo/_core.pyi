@@ -1,0 +1,88 @@
+"""The C library behind pipilo. Internal: use the package."""
+
+from collections.abc import Callable as Function, Iterable, Sequence
+from typing import Any
+
+version: str
+
+class Value:
+    """A value of the native side that has no meaning in Python."""
+
+class Buffer:
+    """The memory of a native tensor, read-only."""
+
+class Held:
+    """Another object's buffer, held by the native side."""
+
+class Iterator:
+    """The values of a column, one after the other."""
+
+    def __iter__(self) -> Iterator: ...
+    def __next__(self) -> Any: ...
+
+class Callable:
+    """What a step calls: a Python function or a native operator."""
+
+class Pipe:
+    """A chain of steps; it never changes."""
+
+    def step(
+        self,
+        iteration: int,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        by: Sequence[str],
+        size: int,
+        step: int,
+        called: Callable | Pipeline,
+        name: str | None,
+        /,
+    ) -> Pipe: ...
+    def output(self, columns: Sequence[str], /) -> Pipeline: ...
+
+class Run:
+    """One run of a pipeline, row by row."""
+
+    def __iter__(self) -> Run: ...
+    def __next__(self) -> list[Any]: ...
+    def close(self) -> None: ...
+
+class Pipeline:
+    """A closed pipeline; it never changes."""
+
+    def call(self, *inputs: Any) -> tuple[Any, ...]: ...
+    def call_rows(self, *inputs: Any) -> tuple[Any, ...]: ...
+    def start(self, *inputs: Any) -> Run: ...
+    def start_rows(self, *inputs: Any) -> Run: ...
+    def scalars(self) -> tuple[bool, ...]: ...
+    def nodes(self) -> tuple[str, ...]: ...
+    def is_native(self) -> bool: ...
+
+def set_up(
+    empty: Any,
+    make_array: Function[[Any], Any],
+    make_image: Function[[Any, str], Any],
+    node_error: Function[[str, str, str, BaseException | None], RuntimeError],
+    generator: type,
+    path: type,
+    /,
+) -> None: ...
+def python_callable(
+    name: str,
+    iteration: int,
+    outputs: int,
+    call: Function[..., Any] | None,
+    take: Function[[], Any] | None,
+    give: Function[[Any], None] | None,
+    /,
+) -> Callable: ...
+def native_callable(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Callable: ...
+def pipe_input(columns: Iterable[str], /) -> Pipe: ...
+def pipe_concat(pipes: Iterable[Pipe], /) -> Pipe: ...
+def stats() -> dict[str, int]: ...
+def operators() -> list[str]: ...
+def set_memory(bytes: int, /) -> None: ...
+def set_threads(count: int, /) -> None: ...
+def set_engine_path(folder: str, /) -> None: ...
+def trim() -> int: ...
+def close() -> bool: ...

@@ -1,0 +1,203 @@
+// module.c: the module pipilo._core: its types, and the library as a whole: what is alive, the
+// memory budget, the operators there are, closing.
+#include <pthread.h>
+
+#include "core.h"
+
+int plopy_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    if (type == NULL)
+        return -1;
+    *out = (PyTypeObject *)type;
+    return PyModule_AddType(module, *out);
+}
+
+// --- the library as a whole ------------------------------------------------------------------
+
+// set_up(empty, make_array, make_image, node_error, generator, path): what the package gives the
+// extension.
+static PyObject *set_up(PyObject *module, PyObject *args)
+{
+    struct plopy_types old = plopy_types, new;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOOOOO", &new.empty, &new.array, &new.image, &new.node_error,
+                          &new.generator, &new.path))
+        return NULL;
+    PyObject *fresh[] = {
+        new.empty, new.array, new.image, new.node_error, new.generator, new.path
+    };
+    PyObject *stale[] = {
+        old.empty, old.array, old.image, old.node_error, old.generator, old.path
+    };
+    for (size_t i = 0; i < sizeof fresh / sizeof fresh[0]; i++)
+        Py_INCREF(fresh[i]);
+    plopy_types = new;
+    for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++)
+        Py_XDECREF(stale[i]);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *stats(PyObject *module, PyObject *unused)
+{
+    struct pipilo_stats s = { .struct_size = sizeof s };
+    (void)module;
+    (void)unused;
+    bool before = plopy_enter();
+    pipilo_stats(&s);
+    plopy_leave(before);
+    return Py_BuildValue(
+        "{s:L,s:L,s:L,s:L,s:L,s:L,s:L,s:L,s:K,s:K,s:K,s:K,s:K}", "values", (long long)s.values,
+        "images", (long long)s.images, "pipelines", (long long)s.pipelines, "runs",
+        (long long)s.runs, "models", (long long)s.models, "sources", (long long)s.sources, "tables",
+        (long long)s.tables, "allocations", (long long)s.allocations, "budget_limit",
+        (unsigned long long)s.budget_limit, "budget_used", (unsigned long long)s.budget_used,
+        "budget_peak", (unsigned long long)s.budget_peak, "model_loads",
+        (unsigned long long)s.model_loads, "memory_anonymous",
+        (unsigned long long)s.memory_anonymous);
+}
+
+static PyObject *operators(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    PyObject *list = PyList_New(0);
+    const struct pipilo_operator *op;
+    for (size_t i = 0; list != NULL && (op = pipilo_operator_at(i)) != NULL; i++) {
+        PyObject *name = PyUnicode_FromString(op->name);
+        if (name == NULL || PyList_Append(list, name) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
+static PyObject *set_memory(PyObject *module, PyObject *number)
+{
+    (void)module;
+    unsigned long long bytes = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred() != NULL)
+        return NULL;
+    pipilo_set_memory(bytes);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *set_threads(PyObject *module, PyObject *number)
+{
+    struct pipilo_error err;
+    (void)module;
+    unsigned long threads = PyLong_AsUnsignedLong(number);
+    if (PyErr_Occurred() != NULL)
+        return NULL;
+    if (threads > UINT32_MAX || pipilo_set_threads((unsigned)threads, &err) < 0)
+        return plopy_raise(&err);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *set_engine_path(PyObject *module, PyObject *folder)
+{
+    struct pipilo_error err;
+    PyObject *bytes = NULL;
+    (void)module;
+    if (!PyUnicode_FSConverter(folder, &bytes))
+        return NULL;
+    int result = pipilo_set_engine_path(PyBytes_AsString(bytes), &err);
+    Py_DECREF(bytes);
+    return result < 0 ? plopy_raise(&err) : Py_NewRef(Py_None);
+}
+
+static PyObject *trim(PyObject *module, PyObject *unused)
+{
+    struct plopy_drive drive;
+    (void)module;
+    (void)unused;
+    plopy_drive_begin(&drive);
+    plopy_gil_give(&drive);
+    size_t dropped = pipilo_trim();
+    plopy_gil_take(&drive);
+    plopy_drive_end(&drive);
+    return PyLong_FromSize_t(dropped);
+}
+
+// close(): stops the threads. True where nothing was left alive.
+static PyObject *library_close(PyObject *module, PyObject *unused)
+{
+    struct plopy_drive drive;
+    struct pipilo_error err;
+    (void)module;
+    (void)unused;
+    plopy_drive_begin(&drive);
+    plopy_gil_give(&drive);
+    int result = pipilo_close(&err);
+    plopy_gil_take(&drive);
+    plopy_drive_end(&drive);
+    return PyBool_FromLong(result == 0);
+}
+
+static PyMethodDef functions[] = {
+    { "set_up", set_up, METH_VARARGS,
+      "set_up(empty, make_array, make_image, node_error, generator, path)\n\nWhat the package gives "
+      "the extension." },
+    { "stats", stats, METH_NOARGS, "stats()\n\nWhat is alive, and the memory budget." },
+    { "operators", operators, METH_NOARGS, "operators()\n\nThe native operators' names." },
+    { "set_memory", set_memory, METH_O, "set_memory(bytes)\n\nThe budget; 0 is the default." },
+    { "set_threads", set_threads, METH_O, "set_threads(count)\n\nThreads of the pool; 0: cores." },
+    { "set_engine_path", set_engine_path, METH_O,
+      "set_engine_path(folder)\n\nWhere the inference engine's libraries are." },
+    { "trim", trim, METH_NOARGS, "trim()\n\nDrops idle models; gives how many." },
+    { "close", library_close, METH_NOARGS,
+      "close()\n\nStops the library's threads; whether nothing was left." },
+    { NULL, NULL, 0, NULL },
+};
+
+// --- the module ------------------------------------------------------------------------------
+
+static int only_main_interpreter(void)
+{
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
+        return 0;
+    PyErr_SetString(PyExc_ImportError,
+                    "pipilo works in the main interpreter only, not in subinterpreters");
+    return -1;
+}
+
+static int module_exec(PyObject *module)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (only_main_interpreter() < 0)
+        return -1;
+    pthread_once(&once, plopy_register_fork);
+    if (PyModule_AddFunctions(module, functions) < 0 ||
+        PyModule_AddStringConstant(module, "version", pipilo_version()) < 0)
+        return -1;
+    if (plopy_values_init(module) < 0 || plopy_arrays_init(module) < 0 ||
+        plopy_iterator_init(module) < 0 || plopy_callable_init(module) < 0 ||
+        plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0)
+        return -1;
+    return 0;
+}
+
+// At the interpreter's end nothing can be let go by threads any more.
+static void module_free(void *module)
+{
+    (void)module;
+    plopy_drops_close();
+}
+
+static PyModuleDef_Slot slots[] = {
+    { Py_mod_exec, module_exec },
+    { 0, NULL },
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "pipilo._core",
+    .m_doc = "The C library behind pipilo. Internal: use the package.",
+    .m_slots = slots,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&definition);
+}
