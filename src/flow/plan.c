@@ -388,10 +388,32 @@ static bool reads_native(const pipilo_pipeline *plan, const struct plo_plan_node
     return native;
 }
 
+// Whether a value of the node's inputs goes to a native operator's call and nowhere else.
+static bool ends_in_native(const struct plo_plan_node *node)
+{
+    bool row = node->iteration == PIPILO_MAP || node->iteration == PIPILO_FLAT_MAP;
+    return row && node->callable != NULL && (node->callable->op->flags & PIPILO_OP_FOREIGN) == 0;
+}
+
+// Marks the columns whose values are seen by others than native operators.
+static void mark_shown(pipilo_pipeline *plan)
+{
+    for (size_t i = 0; i < plan->output_names.count; i++)
+        plan->columns[plan->outputs[i]].shown = true;
+    for (size_t n = 0; n < plan->node_count; n++) {
+        const struct plo_plan_node *node = &plan->nodes[n];
+        for (size_t i = 0; i < node->input_count && !ends_in_native(node); i++)
+            plan->columns[node->inputs[i]].shown = true;
+        for (size_t i = 0; i < node->by_count; i++)
+            plan->columns[node->by[i]].shown = true;
+    }
+}
+
 // Marks the columns that are read natively, from the end of the graph to its beginning, because a
 // node that passes its values on asks on behalf of those behind it.
 static int mark_native(pipilo_pipeline *plan, struct pipilo_error *err)
 {
+    mark_shown(plan);
     for (size_t n = plan->node_count; n > 0; n--) {
         struct plo_plan_node *node = &plan->nodes[n - 1];
         bool native = reads_native(plan, node);
@@ -406,10 +428,13 @@ static int mark_native(pipilo_pipeline *plan, struct pipilo_error *err)
             if (native || !filter || node->callable == NULL)
                 plan->columns[node->by[i]].native = true;
         node->native = plo_alloc0(node->output_count, sizeof *node->native);
-        if (node->native == NULL)
+        node->hidden = plo_alloc0(node->output_count, sizeof *node->hidden);
+        if (node->native == NULL || node->hidden == NULL)
             return plo_fail_nomem(err, 0);
-        for (size_t i = 0; i < node->output_count; i++)
+        for (size_t i = 0; i < node->output_count; i++) {
             node->native[i] = plan->columns[node->outputs[i]].native;
+            node->hidden[i] = !plan->columns[node->outputs[i]].shown;
+        }
     }
     return 0;
 }
@@ -476,6 +501,7 @@ void pipilo_pipeline_unref(pipilo_pipeline **slot)
         plo_free(node->outputs);
         plo_free(node->by);
         plo_free(node->native);
+        plo_free(node->hidden);
     }
     for (size_t i = 0; i < plan->column_count; i++)
         plo_free(plan->columns[i].name);

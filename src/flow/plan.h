@@ -17,12 +17,14 @@ struct plo_plan_node {
     size_t input_count, output_count, by_count;
     int64_t size, step;
     bool *native; // one an output: its column's
+    bool *hidden; // one an output: its column is not shown
 };
 
 struct plo_plan_column {
     char *name;
     bool scalar;
     bool native; // a native operator, or the dataflow itself, looks into its values
+    bool shown;  // others than native operators get its values
 };
 
 struct pipilo_pipeline {

@@ -236,7 +236,8 @@ static int call_operator(struct plo_node *node, struct plo_call *call, struct pi
                                       .in = &call->in[first * columns],
                                       .out = &call->out[first],
                                       .node = node->plan->name,
-                                      .native = node->plan->native };
+                                      .native = node->plan->native,
+                                      .hidden = node->plan->hidden };
         if (batch.rows > 0)
             result = node->op->call(callable->state, node->state, &batch, err);
         for (size_t i = first; i < end && result == 0; i++)

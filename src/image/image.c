@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "core/fail.h"
 #include "core/live.h"
@@ -76,6 +77,26 @@ int plo_image_open_pixels(struct plo_image **out, const struct plo_pixels *pixel
     image->pixels = *pixels;
     plo_buf_ref(image->pixels.owner);
     *out = image;
+    return 0;
+}
+
+int plo_image_open_later(struct plo_image **out, struct plo_image *image,
+                         const struct plo_decode_options *options, const char *where,
+                         struct pipilo_error *err)
+{
+    struct plo_image *later = NULL;
+    if (image->bound || image->pixels.owner != NULL) {
+        *out = plo_image_ref(image);
+        return 0;
+    }
+    if (image->bytes != NULL)
+        PLO_TRY(plo_image_open_bytes(&later, plo_buf_ref(image->bytes), err));
+    else
+        PLO_TRY(plo_image_open_file(&later, image->path, err));
+    later->bound = true;
+    later->options = *options;
+    snprintf(later->where, sizeof later->where, "%s", where);
+    *out = later;
     return 0;
 }
 

@@ -106,6 +106,13 @@ int plo_image_open_bytes(struct plo_image **out, struct plo_buf *bytes, struct p
 int plo_image_open_pixels(struct plo_image **out, const struct plo_pixels *pixels,
                           struct pipilo_error *err);
 
+// The same picture, to be decoded later with `options` whatever is asked then, as if it had been
+// decoded now: a failure is reported as from `where`, a node's name. A picture of pixels, or one
+// that is bound already, is given as it is.
+int plo_image_open_later(struct plo_image **out, struct plo_image *image,
+                         const struct plo_decode_options *options, const char *where,
+                         struct pipilo_error *err);
+
 struct plo_image *plo_image_ref(struct plo_image *image);
 void plo_image_unref(struct plo_image **image);
 

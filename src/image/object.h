@@ -14,6 +14,11 @@ struct plo_image {
     struct plo_buf *bytes;
     struct plo_pixels pixels;
 
+    // From plo_image_open_later: how it is decoded, whoever decodes it, and who failures are of.
+    bool bound;
+    struct plo_decode_options options;
+    char where[64];
+
     pthread_mutex_t lock; // guards what follows
     bool probed;          // info is known
     struct plo_image_info info;

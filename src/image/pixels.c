@@ -59,12 +59,19 @@ static bool ignores_orientation(const struct plo_image_info *info,
     return options->ignore_orientation && info->format != PLO_IMAGE_TIFF;
 }
 
+static const struct plo_decode_options *effective(const struct plo_image *image,
+                                                  const struct plo_decode_options *options)
+{
+    return image->bound ? &image->options : options;
+}
+
 // Everything but the opening of the decoder, which wants to know the scale.
 static int reading_init(struct reading *reading, struct plo_image *image,
                         const struct plo_decode_options *options, struct plo_image_scratch *scratch,
                         struct pipilo_error *err)
 {
     struct plo_decoder *decoder = &reading->decoder;
+    options = effective(image, options);
     *decoder = (struct plo_decoder){
         .info = &reading->info, .options = options, .scratch = scratch, .shrink = 1
     };
@@ -88,10 +95,15 @@ static int reading_init(struct reading *reading, struct plo_image *image,
     return 0;
 }
 
-static void reading_close(struct reading *reading)
+// Ends a reading with its result; a failure of a picture decoded later is of who put it off.
+static int reading_close(struct reading *reading, const struct plo_image *image, int result,
+                         struct pipilo_error *err)
 {
     plo_decoder_close(&reading->decoder);
     plo_scratch_trim(reading->decoder.scratch);
+    if (result < 0 && image->bound)
+        plo_fail_where(err, image->where);
+    return result;
 }
 
 // --- a resized window ----------------------------------------------------------------------------
@@ -236,8 +248,7 @@ static int make_window(struct plo_image *image, const struct plo_preprocess *p,
     pixels.owner = NULL;
 out:
     plo_buf_unref(&pixels.owner);
-    reading_close(&reading);
-    return result;
+    return reading_close(&reading, image, result, err);
 }
 
 int plo_image_window(struct plo_image *image, const struct plo_preprocess *p,
@@ -300,8 +311,7 @@ int plo_image_tensor(struct plo_image *image, const struct plo_preprocess *p,
         if (result == 0)
             plo_normalise(p, window, (size_t)width * height, out);
     }
-    reading_close(&reading);
-    return result;
+    return reading_close(&reading, image, result, err);
 }
 
 // --- all pixels ----------------------------------------------------------------------------------
@@ -349,7 +359,8 @@ int plo_image_pixels(struct plo_image *image, enum plo_color color,
     struct plo_pixels pixels = { 0 };
     int result = reading_init(&reading, image, options, scratch, err);
     if (result == 0)
-        result = plo_codec_check_limits(reading.width, reading.height, options, err);
+        result =
+            plo_codec_check_limits(reading.width, reading.height, reading.decoder.options, err);
     if (result == 0)
         result = plo_decoder_open(&reading.decoder, err);
     if (result == 0)
@@ -363,8 +374,7 @@ int plo_image_pixels(struct plo_image *image, enum plo_color color,
         pixels.owner = NULL;
     }
     plo_buf_unref(&pixels.owner);
-    reading_close(&reading);
-    return result;
+    return reading_close(&reading, image, result, err);
 }
 
 // --- what it takes -------------------------------------------------------------------------------
@@ -378,6 +388,7 @@ uint64_t plo_image_need(struct plo_image *image, const struct plo_preprocess *ta
 {
     struct plo_image_info info;
     struct plo_preprocess_plan plan;
+    options = effective(image, options);
     if (plo_image_probe(image, &info, NULL) < 0 ||
         plo_codec_check_limits(info.width, info.height, options, NULL) < 0)
         return 0;

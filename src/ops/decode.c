@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/fail.h"
+
 int plo_decode_open(void *state, const pipilo_args *args, struct pipilo_error *err)
 {
     (void)err;
@@ -37,10 +39,32 @@ static int decode_row(void *state, struct plo_workspace *workspace, pipilo_value
     return result;
 }
 
+// Where only native operators go on with the picture, each decodes what it needs of it: rows that
+// are cropped away are never resized, and nothing is held between the steps.
+static int decode_later(const struct plo_decode *decode, struct pipilo_batch *batch,
+                        struct pipilo_error *err)
+{
+    for (size_t i = 0; i < batch->rows; i++) {
+        struct pipilo_error reason = { 0 };
+        struct plo_image *image = NULL, *later = NULL;
+        int result = plo_picture_open(&image, batch->in[i * batch->columns], &reason);
+        if (result == 0)
+            result = plo_image_open_later(&later, image, &decode->options, batch->node, &reason);
+        plo_image_unref(&image);
+        if (result == 0)
+            result = plo_value_wrap_object(&batch->out[i], &plo_image_class, later, &reason);
+        if (result < 0)
+            PLO_TRY(pipilo_value_create_error(&batch->out[i], &reason, err));
+    }
+    return 0;
+}
+
 int plo_decode_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err)
 {
     (void)run;
     struct plo_decode *decode = state;
+    if (batch->columns > 0 && batch->hidden != NULL && batch->hidden[0])
+        return decode_later(decode, batch, err);
     return plo_workspaces_call(&decode->workspaces, decode, batch, decode_row, err);
 }
 

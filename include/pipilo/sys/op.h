@@ -72,6 +72,8 @@ struct pipilo_batch {
 
     const char *node;   // the node's name
     const bool *native; // one an output column: whether a native operator will read it
+    const bool *hidden; // one an output column: whether only native operators get its values, so
+                        // that a picture may stay undecoded
 };
 
 static inline pipilo_value *pipilo_batch_input(const struct pipilo_batch *batch, size_t row,

@@ -46,6 +46,28 @@ static void gives_one_vector_for_any_form(void **state)
     assert_memory_equal(by_path, other, sizeof other);
 }
 
+// Whether a picture is decoded at once (somebody sees it) or later (nobody does), the vector is the
+// same and a failure is the decoding node's.
+static void decodes_now_or_later(void **state)
+{
+    (void)state;
+    float now[24], later[24];
+    const char *texts[] = { "pipe.input('p').map('p', 'i', ops.image_decode.cv2())"
+                            ".map('i', 'v', ops.image_embedding.timm('null:24')).output('v', 'i')",
+                            "pipe.input('p').map('p', 'i', ops.image_decode.cv2())"
+                            ".map('i', 'v', ops.image_embedding.timm('null:24')).output('v')" };
+    put_bmp("a.bmp", 90, 70, 3);
+    put("text.jpg", "text", 4);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(run_text(texts[i], "a.bmp"), 0);
+        keep(i == 0 ? now : later, 0);
+        assert_int_equal(run_text(texts[i], "text.jpg"), 0);
+        assert_int_equal(code_at(0, 0), PIPILO_EFORMAT);
+        assert_string_equal(pipilo_row_error(rows[0])->where, "image_decode.cv2-0");
+    }
+    assert_memory_equal(now, later, sizeof now);
+}
+
 static void a_vector_does_not_depend_on_the_batch(void **state)
 {
     (void)state;
