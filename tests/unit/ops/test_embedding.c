@@ -226,9 +226,13 @@ static void refuses_bad_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPS_TEST(gives_one_vector_for_any_form), OPS_TEST(a_vector_does_not_depend_on_the_batch),
-        OPS_TEST(a_list_gives_a_list),           OPS_TEST(normalizes),
-        OPS_TEST(takes_tensors_as_they_are),     OPS_TEST(loads_once),
+        OPS_TEST(gives_one_vector_for_any_form),
+        OPS_TEST(decodes_now_or_later),
+        OPS_TEST(a_vector_does_not_depend_on_the_batch),
+        OPS_TEST(a_list_gives_a_list),
+        OPS_TEST(normalizes),
+        OPS_TEST(takes_tensors_as_they_are),
+        OPS_TEST(loads_once),
         OPS_TEST(refuses_bad_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
