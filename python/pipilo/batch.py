@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .data_queue import DataQueue
 
 if TYPE_CHECKING:
+    from . import _core
     from .pipe import RuntimePipeline
 
 __all__ = ["abatch", "acall", "stream"]
@@ -19,17 +20,21 @@ def stream(
     """What `RuntimePipeline.stream` promises."""
     if on_error not in ("raise", "row"):
         raise ValueError(f"on_error is 'raise' or 'row', not {on_error!r}")
+    pipeline._check_open()
+    many = pipeline._over_a_stream()
+    if many is not None:
+        return _together(pipeline, many, inputs, on_error)
     return _one_by_one(pipeline, inputs, on_error)
 
 
 def _arguments(pipeline: RuntimePipeline, item: Any) -> tuple[Any, ...] | list[Any]:
     """The values of the input columns that one item of a batch stands for."""
-    if len(pipeline._inputs) == 1:
+    columns = len(pipeline._inputs)
+    if columns == 1:
         return (item,)
     if not isinstance(item, (tuple, list)):
-        raise TypeError(
-            f"a pipeline of {len(pipeline._inputs)} input columns takes tuples, not {item!r}"
-        )
+        raise TypeError(f"a pipeline of {columns} input columns takes tuples, not {item!r}")
+    assert len(item) == columns
     return item
 
 
@@ -40,6 +45,43 @@ def _one_by_one(
     call = core.call if on_error == "raise" else core.call_rows
     for item in inputs:
         yield DataQueue.from_columns(names, types, call(*_arguments(pipeline, item)))
+
+
+class _Source:
+    """The inputs as the first step reads them. What goes wrong in reading them is no node's error:
+    it ends the stream and is kept for who takes the results."""
+
+    def __init__(self, pipeline: RuntimePipeline, inputs: Iterable[Any]):
+        self._pipeline = pipeline
+        self._inputs = inputs
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            if len(self._pipeline._inputs) == 1:
+                yield from self._inputs
+            else:
+                for item in self._inputs:
+                    yield _arguments(self._pipeline, item)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.error = error
+
+
+def _together(
+    pipeline: RuntimePipeline, many: _core.Pipeline, inputs: Iterable[Any], on_error: str
+) -> Iterator[DataQueue]:
+    names, types, make = pipeline._names, pipeline._types, DataQueue.from_columns
+    source = _Source(pipeline, inputs)
+    rows = many.start((source,), on_error == "raise", True)
+    try:
+        for row in rows:
+            yield make(names, types, row)
+        if source.error is not None:
+            raise source.error
+    finally:
+        rows.close()
 
 
 async def acall(pipeline: RuntimePipeline, inputs: tuple[Any, ...]) -> DataQueue:

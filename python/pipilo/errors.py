@@ -6,6 +6,8 @@ import builtins
 
 __all__ = ["node_error"]
 
+TRACEBACK = "Traceback (most recent call last):\n"
+
 
 def node_error(where: str, message: str, kind: str, cause: BaseException | None) -> RuntimeError:
     """The RuntimeError for the node `where`.
@@ -19,7 +21,11 @@ def node_error(where: str, message: str, kind: str, cause: BaseException | None)
     elif isinstance(cause, Exception):
         import traceback
 
-        text = f"{cause}, {''.join(traceback.format_exception(cause))}"
+        lines = "".join(traceback.format_exception(cause))
+        # What a function written in C raises at once has no frame to show.
+        if not lines.startswith(TRACEBACK):
+            lines = TRACEBACK + lines
+        text = f"{cause}, {lines}"
     else:
         text = str(cause)
     error = RuntimeError(f"Node-{where} runs failed, error msg: {text}" if where else text)

@@ -9,9 +9,10 @@ operators work on the core's own threads meanwhile, without the interpreter's lo
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 from . import _core
@@ -68,7 +69,7 @@ class _Step:
         self.step = step
         self.fn = fn
         self.config = config
-        self.uid = uuid.uuid4().hex if kind != "input" else "_input"
+        self.uid = os.urandom(16).hex() if kind != "input" else "_input"
 
     def name(self) -> str | None:
         """The name its configuration gives it, if any."""
@@ -83,7 +84,7 @@ def _base_name(fn: Any) -> str:
     """What a node is called after, before its number."""
     if isinstance(fn, _OperatorWrapper):
         return fn.name
-    name = getattr(fn, "__name__", None) or type(fn).__name__
+    name = fn.__name__ if isinstance(fn, FunctionType) else type(fn).__name__
     return "lambda" if name == "<lambda>" else name
 
 
@@ -233,6 +234,19 @@ def _together(*values: Any) -> tuple[Any, ...]:
     return values
 
 
+def _input_columns(steps: list[_Step]) -> tuple[str, ...]:
+    """The columns of the one input, which branches may have written down each for itself."""
+    inputs = [step.outputs for step in steps if step.kind == "input"]
+    for columns in inputs:
+        unknown = set(columns) - set(inputs[-1])
+        if unknown:
+            raise ValueError(
+                f"The DAG Nodes inputs {set(columns)} is not valid, "
+                f"which is not declared: {unknown}."
+            )
+    return inputs[-1]
+
+
 class _Builder:
     """Turns steps into the core's pipe. One for each closed pipeline."""
 
@@ -240,12 +254,17 @@ class _Builder:
         self.pool: Any = None
         self.index = 0
         self._hidden = 0
+        self._made: dict[str, _core.Callable] = {}  # by step: a second pipe calls the same
 
-    def build(self, last: _Step) -> _core.Pipe:
+    def build(self, last: _Step, start: _core.Pipe | None = None) -> _core.Pipe:
+        """The pipe up to `last`; with `start`, a pipe that has the input's columns, behind that."""
         made: dict[int, _core.Pipe] = {}
-        for step in _walk(last):
+        steps = _walk(last)
+        if start is None:
+            start = _core.pipe_input(_input_columns(steps))
+        for step in steps:
             if step.kind == "input":
-                made[id(step)] = _core.pipe_input(step.outputs)
+                made[id(step)] = start
             elif step.kind == "concat":
                 made[id(step)] = _core.pipe_concat([made[id(p)] for p in step.parents])
                 self.index += 1
@@ -257,7 +276,9 @@ class _Builder:
         self._check(step)
         if isinstance(step.fn, RuntimePipeline):
             return self._nested(before, step, step.fn)
-        called = self._called(step)
+        called = self._made.get(step.uid)
+        if called is None:
+            called = self._made[step.uid] = self._called(step)
         self.index += 1
         # Without an output column flat_map fails when it runs, as in Towhee.
         outputs = self._hide(1) if step.kind == _FLAT_MAP and not step.outputs else step.outputs
@@ -364,12 +385,13 @@ class RuntimePipeline:
         self._names = names
         self._config = config
         self._core = builder.build(last).output(names)
-        self._pool = builder.pool
+        self._builder = builder
+        self._many: _core.Pipeline | None = None  # the same steps over a stream of inputs
         self._types = tuple(
             ColumnType.SCALAR if scalar else ColumnType.QUEUE for scalar in self._core.scalars()
         )
         self._call = self._core.call
-        self._inputs = _walk(last)[0].outputs
+        self._inputs = _input_columns(_walk(last))
 
     def __call__(self, *inputs: Any) -> DataQueue:
         """Runs it: a sealed DataQueue. RuntimeError where a node fails, with its exception as cause.
@@ -412,8 +434,9 @@ class RuntimePipeline:
 
     def flush(self) -> None:
         """Calls `flush()` of the operators that have one."""
-        if self._pool is not None:
-            self._pool.flush()
+        pool = self._builder.pool
+        if pool is not None:
+            pool.flush()
         for step in _walk(self._last):
             if isinstance(step.fn, RuntimePipeline):
                 step.fn.flush()
@@ -425,12 +448,16 @@ class RuntimePipeline:
     def close(self) -> None:
         """Lets its operators and models go. A call afterwards raises RuntimeError."""
 
-        def closed(*inputs: Any) -> Any:
-            raise RuntimeError("The pipeline is closed")
+        self._call = self._closed
+        self._core = self._many = None
+        self._builder = _Builder()
 
-        self._call = closed
-        self._pool = None
-        self._core = None
+    def _closed(self, *inputs: Any) -> Any:
+        raise RuntimeError("The pipeline is closed")
+
+    def _check_open(self) -> None:
+        if self._core is None:
+            self._closed()
 
     def __enter__(self) -> RuntimePipeline:
         return self
@@ -468,11 +495,41 @@ class RuntimePipeline:
         return DAGRepr(self.dag)
 
 
+    def _over_a_stream(self) -> _core.Pipeline | None:
+        """A pipeline of the same steps whose one input is an iterator of rows, or None.
+
+        Many inputs then go through each step in one turn, and a model's batches are filled. It means
+        the same where every step is a map: each row in gives one row out, in order.
+        """
+        if self._many is None and self._inputs and _only_maps(self._last):
+            source = _core.pipe_input((_SOURCE,))
+            rows = _core.python_callable("input", _FLAT_MAP, len(self._inputs), iter, None, None)
+            start = source.step(
+                _FLAT_MAP, (_SOURCE,), self._inputs, (), 0, 0, rows, "_input"
+            )
+            self._many = self._builder.build(self._last, start).output(self._names)
+        return self._many
+
+
+_SOURCE = "_pipilo_source"
+
+
+def _only_maps(last: _Step) -> bool:
+    for step in _walk(last):
+        if isinstance(step.kind, str):
+            continue
+        if step.kind != _MAP or not step.inputs:
+            return False
+        if isinstance(step.fn, RuntimePipeline) and not _only_maps(step.fn._last):
+            return False
+    return True
+
+
 class _Graph:
     """The nodes of a pipeline, as `preload` gives them."""
 
     def __init__(self, pipeline: RuntimePipeline):
-        self._nodes = {name: name for name in ("_input", *pipeline._core.nodes(), "_output")}
+        self._nodes = pipeline.dag_repr.nodes
         self.data_queues: list[DataQueue] = []
 
 

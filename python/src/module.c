@@ -197,6 +197,7 @@ static struct PyModuleDef definition = {
     .m_free = module_free,
 };
 
+PyMODINIT_FUNC PyInit__core(void);
 PyMODINIT_FUNC PyInit__core(void)
 {
     return PyModuleDef_Init(&definition);

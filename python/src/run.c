@@ -12,13 +12,20 @@ enum { SLICE_MS = 50 };
 
 // --- starting and driving --------------------------------------------------------------------
 
+// The object at `i` of a call's arguments: an array, or a tuple where that is NULL.
+static PyObject *argument(PyObject *const *args, PyObject *tuple, size_t i)
+{
+    return args != NULL ? args[i] : PyTuple_GetItem(tuple, (Py_ssize_t)i);
+}
+
 enum { SMALL = 8 }; // input columns that need no memory of their own
 
 // Begins a run with the objects as inputs, inside a drive. NULL with an exception set.
-static pipilo_run *start(struct plopy_pipeline *self, PyObject *const *args, size_t count,
+static pipilo_run *start(struct plopy_pipeline *self, PyObject *const *args, PyObject *tuple,
                          bool strict)
 {
     struct pipilo_error err;
+    size_t count = self->inputs;
     pipilo_value *small[SMALL] = { NULL };
     pipilo_value **values = count <= SMALL ? small : PyMem_Calloc(count, sizeof *values);
     pipilo_run *run = NULL;
@@ -26,7 +33,7 @@ static pipilo_run *start(struct plopy_pipeline *self, PyObject *const *args, siz
     if (values == NULL)
         PyErr_NoMemory();
     for (size_t i = 0; i < count && result == 0; i++)
-        result = plopy_to_value(&values[i], args[i],
+        result = plopy_to_value(&values[i], argument(args, tuple, i),
                                 self->native && pipilo_pipeline_input_is_native(self->pipeline, i));
     if (result == 0) {
         result = pipilo_pipeline_start(&run, self->pipeline, values, count, &err);
@@ -162,7 +169,7 @@ static PyObject *call(struct plopy_pipeline *self, PyObject *const *args, Py_ssi
     if (!count_is_right(self, count))
         return NULL;
     plopy_drive_begin(&drive);
-    drive.run = start(self, args, (size_t)count, strict);
+    drive.run = start(self, args, NULL, strict);
     if (drive.run != NULL)
         columns = collect(self, &drive);
     finish(&drive, self->native);
@@ -187,13 +194,18 @@ struct run {
     PyObject_HEAD struct plopy_pipeline *pipeline;
     pipilo_run *run; // NULL after the end
     bool busy;       // a thread is inside
+    bool aligned;    // see struct plopy_drive
 };
 
-static PyObject *start_run(PyObject *object, PyObject *const *args, Py_ssize_t count, bool strict)
+// Pipeline.start(inputs, strict, aligned) -> Run
+static PyObject *pipeline_start(PyObject *object, PyObject *args)
 {
     struct plopy_pipeline *self = (struct plopy_pipeline *)object;
     struct plopy_drive drive;
-    if (!count_is_right(self, count))
+    PyObject *inputs;
+    int strict, aligned;
+    if (!PyArg_ParseTuple(args, "O!pp", &PyTuple_Type, &inputs, &strict, &aligned) ||
+        !count_is_right(self, PyTuple_Size(inputs)))
         return NULL;
     struct run *run = PyObject_GC_New(struct run, run_type);
     if (run == NULL)
@@ -201,24 +213,14 @@ static PyObject *start_run(PyObject *object, PyObject *const *args, Py_ssize_t c
     run->pipeline = (struct plopy_pipeline *)Py_NewRef(object);
     run->run = NULL;
     run->busy = false;
+    run->aligned = aligned;
     PyObject_GC_Track(run);
     plopy_drive_begin(&drive);
-    run->run = start(self, args, (size_t)count, strict);
+    run->run = start(self, NULL, inputs, strict);
     plopy_drive_end(&drive);
     if (run->run == NULL)
         Py_CLEAR(run);
     return (PyObject *)run;
-}
-
-// Pipeline.start(*inputs) and Pipeline.start_rows(*inputs) -> Run
-static PyObject *pipeline_start(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    return start_run(self, args, count, true);
-}
-
-static PyObject *pipeline_start_rows(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    return start_run(self, args, count, false);
 }
 
 static PyObject *row_object(const struct plopy_pipeline *pipeline, const pipilo_row *row)
@@ -247,6 +249,7 @@ static PyObject *run_next(PyObject *object)
     self->busy = true;
     plopy_drive_begin(&drive);
     drive.run = self->run;
+    drive.aligned = self->aligned;
     if (next_row(&drive, self->pipeline->native, &row) == 0 && row != NULL)
         list = row_object(self->pipeline, row);
     pipilo_row_unref(&row);
@@ -387,9 +390,9 @@ static PyMethodDef pipeline_methods[] = {
       "scalar." },
     { "call_rows", FAST(pipeline_call_rows), METH_FASTCALL,
       "call_rows(*inputs)\n\nAs call, with errors in their rows." },
-    { "start", FAST(pipeline_start), METH_FASTCALL, "start(*inputs)\n\nA Run, row by row." },
-    { "start_rows", FAST(pipeline_start_rows), METH_FASTCALL,
-      "start_rows(*inputs)\n\nAs start, with errors in their rows." },
+    { "start", pipeline_start, METH_VARARGS,
+      "start(inputs, strict, aligned)\n\nA Run, row by row. strict: the first error raises. aligned: "
+      "an Empty that a function gives keeps its place in the row." },
     { "scalars", pipeline_scalars, METH_NOARGS, "scalars()\n\nWhich outputs are SCALAR columns." },
     { "nodes", pipeline_nodes, METH_NOARGS, "nodes()\n\nThe nodes' names, as data flow." },
     { "is_native", pipeline_is_native, METH_NOARGS,

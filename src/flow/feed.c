@@ -60,7 +60,9 @@ enum plo_rows plo_node_row(struct plo_node *node, bool take)
     enum plo_rows rows = check_streams(node, &some, &streams);
     if (rows != PLO_ROW)
         return rows;
-    if (streams > 0 && !some)
+    // An output whose streams are all without a value still shows its scalars, once.
+    bool lone = node->plan == NULL && !node->scalar_taken && any_scalar(node);
+    if (streams > 0 && !some && !lone)
         return PLO_ROW_END;
     // Without streams there is one row of scalars. A step without any input has one as well; an
     // output without columns has none.

@@ -1,0 +1,152 @@
+"""batch, stream and their asynchronous kin."""
+
+import asyncio
+import threading
+
+import pytest
+
+from pipilo import Empty, ops, pipe
+
+ADD = pipe.input("x").map("x", "y", lambda x: x + 1).output("y")
+DIVIDE = pipe.input("x").map("x", "y", lambda x: 1 / x).map("y", "z", lambda y: -y).output("x", "z")
+SUM = pipe.input("x").flat_map("x", "y", range).window_all("y", "s", sum).output("s")
+
+
+def rows(results):
+    return [result.to_list() for result in results]
+
+
+@pytest.mark.parametrize("p", [ADD, pipe.input("x").map("x", "y", ADD).output("y")])
+def test_order(p):
+    assert rows(p.batch(range(1000))) == [[[x + 1]] for x in range(1000)]
+    assert p.batch([]) == []
+
+
+def test_any_graph():
+    assert rows(SUM.batch([3, 1, 0])) == [[[3]], [[0]], []]
+
+
+def test_several_inputs():
+    p = pipe.input("a", "b").map(("a", "b"), "c", lambda a, b: a - b).output("c")
+    assert rows(p.batch([(3, 1), [5, 5]])) == [[[2]], [[0]]]
+    with pytest.raises(TypeError):
+        p.batch([(1, 2), 3])
+    with pytest.raises(AssertionError):
+        p.batch([(1, 2, 3)])
+
+
+def test_one_input_is_not_unpacked():
+    p = pipe.input("x").map("x", "y", len).output("y")
+    assert rows(p.batch([(1, 2), [3]])) == [[[2]], [[1]]]
+
+
+def test_a_failure_raises():
+    for p in (DIVIDE, pipe.input("x").filter("x", "y", "x", lambda x: 1 / x).output("y")):
+        with pytest.raises(RuntimeError) as caught:
+            p.batch([2, 0, 1])
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert rows(DIVIDE.batch([1])) == [[[1, -1]]]
+
+
+def test_on_error_row():
+    good, bad, last = rows(DIVIDE.batch([2, 0, 1], on_error="row"))
+    assert (good, last) == ([[2, -0.5]], [[1, -1]])
+    assert bad[0][0] == 0
+    assert isinstance(bad[0][1].__cause__, ZeroDivisionError)
+    assert isinstance(SUM.batch(["a"], on_error="row")[0].get()[0], RuntimeError)
+    with pytest.raises(ValueError):
+        ADD.batch([1], on_error="never")
+
+
+def test_inputs_that_raise():
+    def inputs():
+        yield 1
+        raise KeyError("inputs")
+
+    for p in (ADD, SUM):
+        with pytest.raises(KeyError):
+            p.batch(inputs())
+
+
+def test_inputs_are_read_as_results_are_taken():
+    read = []
+
+    def inputs():
+        for i in range(10_000):
+            read.append(i)
+            yield i
+
+    for p in (ADD, SUM):
+        read.clear()
+        results = p.stream(inputs())
+        for _ in range(3):
+            next(results)
+        assert len(read) <= 512
+        results.close()
+
+
+def test_empty_keeps_its_place():
+    p = (
+        pipe.input("x").map("x", "y", lambda x: Empty() if x % 2 else x)
+        .map("y", "z", lambda y: -y).output("x", "y", "z")
+    )
+    single = [p(x).to_list() for x in range(4)]
+    assert rows(p.batch(range(4))) == single
+
+
+def test_a_step_without_inputs_is_called_for_each():
+    numbers = iter(range(10))
+    p = pipe.input("x").map((), "y", lambda: next(numbers)).output("x", "y")
+    assert rows(p.batch("ab")) == [[["a", 0]], [["b", 1]]]
+
+
+def test_native_rows_share_batches():
+    numpy = pytest.importorskip("numpy")
+    p = pipe.input("x").map("x", "y", ops.towhee.np_normalize()).output("x", "y")
+    vectors = [numpy.array([3.0, 4.0 + i]) for i in range(500)]
+    for vector, row in zip(vectors, p.stream(vectors), strict=True):
+        x, y = row.get()
+        assert x is vector
+        assert numpy.allclose(y, vector / numpy.linalg.norm(vector))
+    bad = p.batch([vectors[0], "text", vectors[1]], on_error="row")
+    assert isinstance(bad[1].get()[1], RuntimeError)
+    with pytest.raises(RuntimeError, match="np_normalize"):
+        p.batch([vectors[0], "text", vectors[1]])
+
+
+def test_a_run_belongs_to_one_thread():
+    inside, go = threading.Event(), threading.Event()
+
+    def wait(x):
+        inside.set()
+        go.wait(10)
+        return x
+
+    results = pipe.input("x").map("x", "y", wait).output("y").stream([1])
+    thread = threading.Thread(target=lambda: next(results))
+    thread.start()
+    inside.wait(10)
+    with pytest.raises(ValueError):  # a generator's own word for it
+        next(results)
+    go.set()
+    thread.join()
+
+
+def test_async():
+    async def main():
+        assert (await ADD.acall(1)).get() == [2]
+        found = [row.get()[0] async for row in ADD.abatch(range(50))]
+        assert found == list(range(1, 51))
+        with pytest.raises(RuntimeError):
+            await DIVIDE.acall(0)
+        return await asyncio.gather(*(ADD.acall(i) for i in range(20)))
+
+    assert [r.get()[0] for r in asyncio.run(main())] == list(range(1, 21))
+
+
+def test_closed():
+    with pipe.input("x").output("x") as p:
+        assert p(1).get() == [1]
+    for call in (lambda: p(1), lambda: p.batch([1])):
+        with pytest.raises(RuntimeError, match="closed"):
+            call()
