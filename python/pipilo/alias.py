@@ -70,7 +70,7 @@ VIEWS: dict[str, dict[str, str]] = {
         "datacollection": "pipilo.datacollection",
         "dataset": "pipilo.not_here:dataset",
         "ops": "pipilo.ops:ops",
-        "pipe": "pipilo.pipe:pipe",
+        "pipe": "pipilo.graph:Pipeline",
         "register": "pipilo.register:register",
         "types": "pipilo.types",
     },
@@ -82,7 +82,7 @@ VIEWS: dict[str, dict[str, str]] = {
         "accelerate": "pipilo.auto_config:accelerate",
         "get_sys_config": "pipilo.auto_config:get_sys_config",
         "ops": "pipilo.ops:ops",
-        "pipe": "pipilo.pipe:pipe",
+        "pipe": "pipilo.graph:Pipeline",
         "register": "pipilo.register:register",
     },
     "towhee.runtime.dag_repr": {
@@ -109,8 +109,8 @@ VIEWS: dict[str, dict[str, str]] = {
     "towhee.runtime.operator_manager.operator_registry": {
         "OperatorRegistry": "pipilo.register:OperatorRegistry",
     },
-    "towhee.runtime.pipeline": {"Pipeline": "pipilo.pipe:pipe"},
-    "towhee.runtime.runtime_pipeline": {"RuntimePipeline": "pipilo.pipe:RuntimePipeline"},
+    "towhee.runtime.pipeline": {"Pipeline": "pipilo.graph:Pipeline"},
+    "towhee.runtime.runtime_pipeline": {"RuntimePipeline": "pipilo.graph:RuntimePipeline"},
     "towhee.tools": {"visualizers": "pipilo.visualizer.visualizer"},
     "towhee.utils": {},
     "towhee.utils.cv2_utils": {"cv2": "cv2"},

@@ -111,7 +111,7 @@ def describe(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes"
     if isinstance(value, (list, tuple)):
-        left, right = "[]" if isinstance(value, list) else "()"
+        left, right = "[]" if isinstance(value, list) else ("(", ",)"[len(value) != 1 :])
         items = [_short(describe(item)).replace("\n", " ") for item in value[:LONGEST]]
         more = [f"... {len(value)} items"] if len(value) > LONGEST else []
         return left + ", ".join(items + more) + right
