@@ -10,12 +10,14 @@ Any number of threads may put and get.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Self
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["ColumnType", "DataQueue", "Empty"]
 
@@ -46,6 +48,8 @@ class Empty:
 
 
 EMPTY = Empty()
+_QUEUE = ColumnType.QUEUE
+_new_lock = threading.Lock
 
 
 class _Stream:
@@ -87,7 +91,9 @@ class _KeptStream:
         if self._next == len(self._data):
             return EMPTY
         self._next += 1
-        return copy.deepcopy(self._data[self._next - 1])
+        from copy import deepcopy
+
+        return deepcopy(self._data[self._next - 1])
 
     def size(self) -> int:
         return len(self._data) - self._next
@@ -156,8 +162,8 @@ class DataQueue:
         keep_data: bool = False,
     ):
         stream = _KeptStream if keep_data else _Stream
-        self._names = [name for name, _ in schema_info]
-        self._types = [kind for _, kind in schema_info]
+        self._names: Sequence[str] = [name for name, _ in schema_info]
+        self._types: Sequence[ColumnType] = [kind for _, kind in schema_info]
         self._data = [stream() if kind is ColumnType.QUEUE else _Scalar() for kind in self._types]
         self._begin(max_size)
 
@@ -165,28 +171,43 @@ class DataQueue:
     def from_columns(
         cls, names: Sequence[str], types: Sequence[ColumnType], columns: Sequence[Any]
     ) -> DataQueue:
-        """A sealed queue over whole columns: for a QUEUE column an iterable, else its value."""
+        """A sealed queue over whole columns: for a QUEUE column an iterable, else its value.
+
+        `names` and `types` are shared, not copied: pipelines make a queue for every result.
+        """
         queue = cls.__new__(cls)
-        queue._names = list(names)
-        queue._types = list(types)
-        queue._data = [
-            _Stream(column) if kind is ColumnType.QUEUE else _Scalar(column)
-            for kind, column in zip(types, columns, strict=True)
-        ]
-        queue._begin(0)
+        queue._names = names
+        queue._types = types
+        queue._data = data = []
+        rows = filled = 0
+        for kind, column in zip(types, columns, strict=True):
+            if kind is _QUEUE:
+                stream = _Stream(column)
+                data.append(stream)
+                count = len(stream._data)
+                rows = max(rows, count)
+            else:
+                data.append(_Scalar(column))
+                if column is not EMPTY:
+                    filled = 1
+        queue._streams = queue._scalars = ()
+        queue._max_size = 0
+        queue._size = rows or filled
         queue._sealed = True
-        queue._size = queue._count()
+        queue._complete = queue._taken = False
+        queue._lock = _new_lock()
+        queue._changed = None
         return queue
 
     def _begin(self, max_size: int) -> None:
-        self._streams = [c for c in self._data if type(c) is not _Scalar]
-        self._scalars = [c for c in self._data if type(c) is _Scalar]
+        self._streams: Sequence[Any] = [c for c in self._data if type(c) is not _Scalar]
+        self._scalars: Sequence[Any] = [c for c in self._data if type(c) is _Scalar]
         self._max_size = max_size
         self._size = 0
         self._sealed = False
         self._complete = False  # every SCALAR column has its value
         self._taken = False  # a row was given out
-        self._lock = threading.Lock()
+        self._lock = _new_lock()
         self._changed: threading.Condition | None = None  # made by the first who has to wait
 
     # --- putting -------------------------------------------------------------------------------
@@ -293,13 +314,14 @@ class DataQueue:
             self._wake()
 
     def reset_size(self) -> None:
-        """Begins reading anew; has a meaning with `keep_data` only."""
+        """Begins reading anew, with `keep_data`; without it nothing changes."""
         with self._lock:
-            for column in self._streams:
-                if type(column) is _KeptStream:
-                    column.rewind()
-            self._size = self._count()
-            self._wake()
+            kept = [column for column in self._streams if type(column) is _KeptStream]
+            for column in kept:
+                column.rewind()
+            if kept:
+                self._size = self._count()
+                self._wake()
 
     @property
     def size(self) -> int:
@@ -318,12 +340,12 @@ class DataQueue:
     @property
     def schema(self) -> list[str]:
         """The columns' names."""
-        return self._names
+        return list(self._names)
 
     @property
     def type_schema(self) -> list[ColumnType]:
         """The columns' types."""
-        return self._types
+        return list(self._types)
 
     def col_type(self, col_name: str) -> ColumnType:
         """The type of one column; ValueError for an unknown name."""

@@ -8,7 +8,9 @@ then among pipilo's own operators, then in the local operator folders (`operator
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ops"]
 

@@ -6,8 +6,6 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .operator.base import SharedType
-
 __all__ = ["OperatorRegistry", "normal_name", "register"]
 
 ANONYMOUS = "anon"
@@ -79,6 +77,8 @@ class OperatorRegistry:
             if not isinstance(operator, type):
                 operator = _as_class(operator)
             if not hasattr(operator, "shared_type"):
+                from .operator.base import SharedType
+
                 operator.shared_type = SharedType.Shareable
             OperatorRegistry.REGISTRY[key] = operator
             return operator

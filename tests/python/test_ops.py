@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+import sqlite3
 
 import pytest
 
@@ -227,3 +228,31 @@ def test_clients_that_are_not_installed(op, monkeypatch, tmp_path):
     args = (str(tmp_path), 4) if op == "faiss_index" else ("127.0.0.1", "19530", "c")
     with pytest.raises(RuntimeError, match="pip install"):
         getattr(ops.ann_insert, op)(*args).get_op()
+
+
+def test_ann_search_reads_a_store_of_pictures(tmp_path):
+    np = pytest.importorskip("numpy")
+    path = tmp_path / "photos.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE rows(row INTEGER PRIMARY KEY, source TEXT NOT NULL, vector BLOB)")
+    for row in range(10):
+        vector = None if row == 3 else np.eye(10, dtype="<f4")[row].tobytes()
+        db.execute("INSERT INTO rows VALUES(?, ?, ?)", (row, f"{row}.jpg", vector))
+    db.commit()
+    db.close()
+    hits = ops.ann_search.sqlite(str(path), limit=2)(np.eye(10)[4] + 0.1 * np.eye(10)[7])
+    assert [(number, source) for number, _, source in hits] == [(4, "4.jpg"), (7, "7.jpg")]
+
+
+def test_registered_names_win_over_shipped_ones():
+    @register(name="data_source/glob")
+    class Mine:
+        def __call__(self):
+            return ["mine"]
+
+    try:
+        assert ops.data_source.glob()() == ["mine"]
+    finally:
+        from pipilo.register import OperatorRegistry
+
+        del OperatorRegistry.REGISTRY["data-source/glob"]

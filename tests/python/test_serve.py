@@ -87,7 +87,7 @@ def test_api():
 class Pipe:
     """Stands for a pipeline of two inputs."""
 
-    input_names = ("a", "b")
+    _inputs = ("a", "b")
 
     def __call__(self, a, b):
         return [[a + b]]
@@ -108,6 +108,18 @@ def test_build_service():
     with pytest.raises(ValueError, match="1 values"):
         add([1])
     assert len(api_service.build_service((lambda x: x, "/one")).routers) == 1
+
+
+def test_pipelines():
+    from pipilo import pipe
+
+    one = pipe.input("nums").map("nums", "sum", sum).output("sum")
+    two = pipe.input("a", "b").map(("a", "b"), "c", lambda a, b: a - b).output("c")
+    service = api_service.build_service([(one, "/sum"), (two, "/sub")])
+    add, adds, sub, subs = (r.func for r in service.routers)
+    assert add([1, 2]) == [[3]] and adds([[1, 2], [3]]) == [[[3]], [[3]]]
+    assert sub([3, 1]) == sub({"b": 1, "a": 3}) == [[2]]
+    assert subs([[3, 1], {"a": 1, "b": 1}]) == [[[2]], [[0]]]
 
 
 def test_http():

@@ -80,7 +80,7 @@ def _rows(result: Any) -> Any:
 
 
 def _input_names(target: Any) -> Sequence[str]:
-    return getattr(target, "input_names", None) or ()
+    return getattr(target, "_inputs", None) or ()
 
 
 def _spread(target: Any, params: Any) -> tuple:
