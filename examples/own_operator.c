@@ -36,7 +36,9 @@ static int call(void *state, void *run, struct pipilo_batch *batch, struct pipil
     (void)run;
     for (size_t row = 0; row < batch->rows; row++) {
         struct pipilo_tensor pixels;
-        if (!pipilo_value_tensor(pipilo_batch_input(batch, row, 0), &pixels)) {
+        bool right = pipilo_value_tensor(pipilo_batch_input(batch, row, 0), &pixels) &&
+                     pixels.dtype == PIPILO_U8 && pixels.count == 3;
+        if (!right) {
             struct pipilo_error reason = { PIPILO_EINVALID, "", "a picture's pixels are wanted" };
             if (pipilo_value_create_error(&batch->out[row], &reason, err) < 0)
                 return err->code;

@@ -156,7 +156,8 @@ PIPILO_API int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pip
                                       bool *ended, struct pipilo_error *err);
 
 // Asks the run to end: what is in a call is finished, nothing new begins, pipilo_run_next gives
-// PIPILO_ECANCELED. Any thread; async-signal-safe it is not.
+// PIPILO_ECANCELED; a run whose last node has ended already ends well. Any thread; not from a
+// signal handler.
 PIPILO_API void pipilo_run_cancel(pipilo_run *run);
 
 // Ends the run where it has not ended, waits for calls that are under way, frees everything.
@@ -170,10 +171,15 @@ PIPILO_API void pipilo_row_unref(pipilo_row **row);
 
 // --- operators ------------------------------------------------------------------------------
 
-// The operators known, sorted by name; NULL past the end. The nearest known name to `name`, or
-// NULL.
+// The operators known, by their place in the order of names; NULL past the end. Valid until
+// pipilo_close.
 PIPILO_API const struct pipilo_operator *pipilo_operator_at(size_t index);
+
+// The operator of that name, or NULL.
 PIPILO_API const struct pipilo_operator *pipilo_operator_find(const char *name);
+
+// The known name nearest to `name`, for "did you mean", or NULL where none is near. Valid until
+// pipilo_close.
 PIPILO_API const char *pipilo_operator_nearest(const char *name);
 
 #ifdef __cplusplus

@@ -99,8 +99,12 @@ static void enqueue(struct plo_budget_waiter *waiter)
 // waiter a run.
 static void wake_all(void)
 {
+    size_t count = 0;
     pthread_mutex_lock(&lock);
-    while (first != NULL) {
+    // Who queues again meanwhile waits for the next bytes.
+    for (struct plo_budget_waiter *waiter = first; waiter != NULL; waiter = waiter->next)
+        count++;
+    for (; count > 0 && first != NULL; count--) {
         struct plo_budget_waiter *waiter = first;
         first = waiter->next;
         if (first == NULL)
@@ -112,6 +116,22 @@ static void wake_all(void)
         pthread_mutex_lock(&lock);
         waiter->waking--;
         pthread_cond_broadcast(&woken);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void plo_budget_fork(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_BEFORE) {
+        pthread_mutex_lock(&lock);
+        return;
+    }
+    if (stage == PLO_FORK_CHILD) {
+        reserved = 0;
+        charged = 0;
+        first = NULL;
+        last = &first;
+        woken = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     }
     pthread_mutex_unlock(&lock);
 }

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/fork.h"
+
 enum plo_grant {
     PLO_GRANTED, // reserved; give it back with plo_budget_release
     PLO_WAIT,    // not now: the waiter is queued and woken once when bytes are given back
@@ -25,6 +27,9 @@ struct plo_budget_waiter {
     bool queued;                    // guarded by the budget's lock
     int waking;                     // calls of `wake` under way; guarded by the budget's lock
 };
+
+// For fork.h: the child owes nothing, nobody waits.
+void plo_budget_fork(enum plo_fork stage);
 
 // Sets the budget; 0 = the default: half of the smaller of the cgroup's limit and the RAM.
 void plo_budget_set(uint64_t bytes);

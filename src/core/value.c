@@ -12,6 +12,16 @@
 static struct pipilo_value none = { .refs = 1, .kind = PIPILO_NONE };
 static struct pipilo_value empty = { .refs = 1, .kind = PIPILO_EMPTY };
 
+// What an error becomes where there is no memory to say it.
+static struct pipilo_error nomem_error = { .code = PIPILO_ENOMEM,
+                                           .message = "the system gave no memory" };
+static struct pipilo_value nomem = { .refs = 1, .kind = PIPILO_ERROR, .as.error = &nomem_error };
+
+static bool immortal(const pipilo_value *value)
+{
+    return value == &none || value == &empty || value == &nomem;
+}
+
 static int create(pipilo_value **out, enum pipilo_kind kind, size_t extra, struct pipilo_error *err)
 {
     pipilo_value *value = plo_alloc(sizeof *value + extra);
@@ -25,7 +35,7 @@ static int create(pipilo_value **out, enum pipilo_kind kind, size_t extra, struc
 
 pipilo_value *pipilo_value_ref(pipilo_value *value)
 {
-    if (value != &none && value != &empty)
+    if (!immortal(value))
         __atomic_add_fetch(&value->refs, 1, __ATOMIC_RELAXED);
     return value;
 }
@@ -34,7 +44,7 @@ void pipilo_value_unref(pipilo_value **slot)
 {
     pipilo_value *value = *slot;
     *slot = NULL;
-    if (value == NULL || value == &none || value == &empty ||
+    if (value == NULL || immortal(value) ||
         __atomic_sub_fetch(&value->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     if (value->kind == PIPILO_BYTES)
@@ -51,6 +61,11 @@ void pipilo_value_unref(pipilo_value **slot)
         value->release(value->peer);
     plo_live_add(PLO_LIVE_VALUE, -1);
     plo_free(value);
+}
+
+pipilo_value *plo_value_nomem(void)
+{
+    return &nomem;
 }
 
 pipilo_value *pipilo_value_none(void)
@@ -319,13 +334,14 @@ void *pipilo_value_object(const pipilo_value *value)
 
 size_t pipilo_value_size(const pipilo_value *value)
 {
-    size_t size = sizeof *value;
+    size_t size = sizeof *value, bytes = 0;
     if (value->kind == PIPILO_STRING)
         size += value->as.string.length + 1;
     else if (value->kind == PIPILO_BYTES)
         size += value->as.bytes->size;
     else if (value->kind == PIPILO_TENSOR)
-        size += value->as.tensor.owner->size;
+        // Of the view, not of what it is a view of: the rows of one tensor share its memory.
+        size += plo_tensor_bytes(&value->as.tensor.view, &bytes, NULL) == 0 ? bytes : 0;
     else if (value->kind == PIPILO_ERROR)
         size += sizeof(struct pipilo_error);
     else if (value->kind == PIPILO_LIST)

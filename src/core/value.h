@@ -64,6 +64,9 @@ int plo_value_wrap_bytes(pipilo_value **out, struct plo_buf *bytes, struct pipil
 int plo_value_wrap_object(pipilo_value **out, const struct plo_class *class, void *object,
                           struct pipilo_error *err);
 
+// The one error value that says that there was no memory for another; cannot fail.
+pipilo_value *plo_value_nomem(void);
+
 // The object where the value holds one of this class, else NULL.
 void *plo_value_object_of(const pipilo_value *value, const struct plo_class *class);
 

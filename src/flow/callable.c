@@ -33,6 +33,7 @@ static pipilo_callable *create(const struct pipilo_operator *op)
     if (callable != NULL) {
         callable->refs = 1;
         callable->op = op;
+        callable->generation = plo_fork_generation();
         pthread_mutex_init(&callable->lock, NULL);
     }
     return callable;
@@ -60,11 +61,12 @@ int pipilo_callable_create_from(pipilo_callable **out, const struct pipilo_opera
                                 void *cookie, void (*release)(void *cookie),
                                 struct pipilo_error *err)
 {
-    pipilo_callable *callable = create(op);
+    int result = plo_registry_check(op, err);
+    pipilo_callable *callable = result == 0 ? create(op) : NULL;
     if (callable == NULL) {
         if (release != NULL)
             release(cookie);
-        return plo_fail_nomem(err, sizeof *callable);
+        return result < 0 ? result : plo_fail_nomem(err, sizeof *callable);
     }
     callable->cookie = cookie;
     callable->release = release;
@@ -78,8 +80,11 @@ pipilo_callable *pipilo_callable_ref(pipilo_callable *callable)
     return callable;
 }
 
+// What a child of fork() inherited is not closed: its engine's threads are not there.
 static void close_state(pipilo_callable *callable)
 {
+    if (callable->generation != plo_fork_generation())
+        return;
     if (callable->state != NULL && callable->op->close != NULL)
         callable->op->close(callable->state);
     plo_free(callable->state);
@@ -127,10 +132,39 @@ static int open_locked(pipilo_callable *callable, struct pipilo_error *err)
     return result;
 }
 
+static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER; // guards being opened anew
+
+void plo_callable_fork(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_CHILD)
+        fork_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+// What was opened before the fork stays as it is, unused and not freed.
+static void abandon(pipilo_callable *callable, unsigned generation)
+{
+    pthread_mutex_lock(&fork_lock);
+    if (callable->generation != generation) {
+        pthread_mutex_init(&callable->lock, NULL);
+        callable->ready = false;
+        callable->args = NULL;
+        callable->state = NULL;
+        __atomic_store_n(&callable->generation, generation, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&fork_lock);
+}
+
 int plo_callable_open(pipilo_callable *callable, struct pipilo_error *err)
 {
+    unsigned generation = plo_fork_generation();
+    if (__atomic_load_n(&callable->generation, __ATOMIC_ACQUIRE) != generation)
+        abandon(callable, generation);
+    else if (__atomic_load_n(&callable->ready, __ATOMIC_ACQUIRE))
+        return 0;
     pthread_mutex_lock(&callable->lock);
     int result = callable->args != NULL ? 0 : open_locked(callable, err);
+    if (result == 0)
+        __atomic_store_n(&callable->ready, true, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&callable->lock);
     return result;
 }

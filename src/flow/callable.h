@@ -9,6 +9,7 @@
 #include <pipilo/pipeline.h>
 #include <pipilo/sys/op.h>
 
+#include "core/fork.h"
 #include "core/value.h"
 
 struct pipilo_callable {
@@ -25,9 +26,15 @@ struct pipilo_callable {
     pthread_mutex_t lock; // guards the opening below
     pipilo_args *args;    // NULL until opened
     void *state;          // op->state_size bytes, what `open` made of them
+    unsigned generation;  // atomic: of the process (fork.h) that this was opened in
+    bool ready;           // atomic: opened
 };
 
-// Binds the arguments and opens the operator where that was not done yet.
+// For fork.h.
+void plo_callable_fork(enum plo_fork stage);
+
+// Binds the arguments and opens the operator where that was not done yet, or was done before a
+// fork.
 int plo_callable_open(pipilo_callable *callable, struct pipilo_error *err);
 
 // Adds "ops.category.name(args)" as in pipeline text.

@@ -22,13 +22,13 @@ bool plo_node_can_emit(const struct plo_node *node)
 
 // --- rows out -------------------------------------------------------------------------------
 
-// An error value with this node's name, which cannot fail: it falls back to None.
+// An error value with this node's name; where there is no memory for it, the one that says so.
 static pipilo_value *error_value(const struct plo_node *node, struct pipilo_error *reason)
 {
     pipilo_value *value = NULL;
     plo_fail_where(reason, node->plan->name);
     if (pipilo_value_create_error(&value, reason, NULL) < 0)
-        value = pipilo_value_none();
+        value = plo_value_nomem();
     return value;
 }
 
@@ -70,26 +70,26 @@ static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t 
     return 0;
 }
 
-// Draws items from an iterator with the run unlocked. Gives how many there were; fewer than asked
-// for means the end.
-static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value **items, size_t most)
+// Draws items from an iterator with the run unlocked and gives how many there were; sets *end where
+// there are no more, which is after a failure too.
+static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value **items, size_t most,
+                   bool *end)
 {
     size_t count = 0;
+    *end = false;
     pipilo_run *run = node->run;
     node->emitting = true;
     run->busy++;
     plo_run_unlock(run);
-    while (count < most) {
+    while (count < most && !*end) {
         struct pipilo_error reason = { 0 };
         pipilo_value *item = NULL;
         int result = iterator->as.object.class->next(iterator->as.object.object, &item, &reason);
         if (result < 0)
             item = error_value(node, &reason);
-        if (item == NULL)
-            break;
-        items[count++] = item;
-        if (result < 0)
-            break;
+        *end = result < 0 || item == NULL;
+        if (item != NULL)
+            items[count++] = item;
     }
     plo_run_lock(run);
     run->busy--;
@@ -107,22 +107,24 @@ static int emit_items(struct plo_node *node, struct plo_call *call, bool *end,
     size_t most = room < DRAW ? room : DRAW;
     struct pipilo_error reason = { 0 };
     int result = 0;
+    *end = false;
     if (value->kind == PIPILO_ERROR) {
         items[count++] = pipilo_value_ref(value);
+        *end = true;
     } else if (value->kind == PIPILO_ITERATOR) {
-        count = draw(node, value, items, most);
+        count = draw(node, value, items, most, end);
     } else {
-        while (count < most && result == 0) {
-            result = plo_item_next(value, &call->item, &items[count], &reason);
-            if (result < 0)
-                items[count] = error_value(node, &reason);
-            if (items[count] == NULL)
-                break;
-            count++;
+        while (count < most && !*end) {
+            if (plo_item_next(value, &call->item, &items[count], &reason) < 0) {
+                items[count++] = error_value(node, &reason);
+                *end = true;
+            } else if (items[count] == NULL) {
+                *end = true;
+            } else {
+                count++;
+            }
         }
     }
-    *end = count < most || result < 0 || value->kind == PIPILO_ERROR;
-    result = 0;
     for (size_t i = 0; i < count; i++) {
         if (result == 0)
             result = emit_row(node, items[i], err);

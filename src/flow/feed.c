@@ -94,8 +94,10 @@ bool plo_node_can_feed(struct plo_node *node)
 {
     if (node->ended)
         return false;
-    if (node->plan->iteration == PIPILO_REDUCE)
-        return node->run->in_reduce == 0;
+    // One reduce at a time, and not before all its columns say something: what it would wait for
+    // may come from another reduce.
+    if (node->plan->iteration == PIPILO_REDUCE && node->run->in_reduce > 0)
+        return false;
     // A window that is being flushed needs no rows.
     return plo_node_row(node, false) != PLO_ROW_WAIT;
 }
@@ -259,14 +261,27 @@ static int window_create(struct plo_node *node, struct pipilo_error *err)
     return node->window != NULL ? 0 : plo_fail_nomem(err, sizeof *node->window);
 }
 
-// Where the row in node->row stands; negative: nowhere.
+// Where the row in node->row stands; negative: nowhere. A time that is an error, or no number, is
+// remembered as the window's error.
 static double window_position(struct plo_node *node)
 {
     if (node->plan->iteration != PIPILO_TIME_WINDOW)
         return (double)node->position++;
-    const pipilo_value *time = node->row[node->plan->input_count];
-    bool number = time->kind == PIPILO_INT || time->kind == PIPILO_FLOAT;
-    return number ? pipilo_value_float(time) : -1;
+    pipilo_value *time = node->row[node->plan->input_count], *wrong = NULL;
+    if (time->kind == PIPILO_INT || time->kind == PIPILO_FLOAT)
+        return pipilo_value_float(time);
+    struct pipilo_error reason;
+    plo_fail(&reason, PIPILO_EOPERATOR, "a time is a number of milliseconds, not %s",
+             pipilo_kind_name(time->kind));
+    plo_fail_where(&reason, node->plan->name);
+    if (time->kind == PIPILO_ERROR)
+        wrong = pipilo_value_ref(time);
+    else if (time->kind != PIPILO_EMPTY && pipilo_value_create_error(&wrong, &reason, NULL) < 0)
+        wrong = plo_value_nomem();
+    if (wrong != NULL)
+        plo_window_note(node->window, wrong);
+    pipilo_value_unref(&wrong);
+    return -1;
 }
 
 // Adds node->row to the windows and lets go of it.
@@ -318,7 +333,7 @@ static int feed_window(struct plo_node *node, struct plo_call **out, struct pipi
     if (!complete && rows == PLO_ROW_WAIT)
         return 0;
     // At the end what was begun is emitted partial, one window a turn.
-    bool left = node->window != NULL && node->window->count > 0;
+    bool left = node->window != NULL && (node->window->count > 0 || node->window->error != NULL);
     if (!complete && !left) {
         node->ended = true;
         return 0;

@@ -410,9 +410,10 @@ static int parse_method(struct parser *parser, struct term *term, struct pipilo_
     if (term->pipe != NULL && input)
         return plo_reader_fail(&start, err, "a pipe has one input");
     PLO_TRY(expect(parser, "(", err));
-    parser->reader.depth++;
     int result = 1;
-    if (input || strcmp(word, "output") == 0)
+    if (++parser->reader.depth > PLO_READER_DEPTH)
+        result = plo_reader_fail(&start, err, "pipelines are nested too deep");
+    else if (input || strcmp(word, "output") == 0)
         result = parse_ends(parser, term, !input, err);
     else if (strcmp(word, "concat") == 0)
         result = parse_concat(parser, term, err);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/fail.h"
+#include "flow/plan.h"
 
-// Longer chains are refused: a plan is made by recursion along the chain.
+// Longer chains are refused, nested pipelines included: a plan is made by recursion along them.
 enum { MAX_DEPTH = 2000 };
 
 const char *plo_iteration_name(enum pipilo_iteration iteration)
@@ -122,12 +123,17 @@ static int check_step(const struct pipilo_step *step, struct pipilo_error *err)
     return 0;
 }
 
+static int check_depth(const pipilo_pipe *pipe, struct pipilo_error *err)
+{
+    if (pipe->depth <= MAX_DEPTH)
+        return 0;
+    return plo_fail(err, PIPILO_ELIMIT, "a pipeline has at most %d steps", MAX_DEPTH);
+}
+
 int pipilo_pipe_step(pipilo_pipe **out, pipilo_pipe *pipe, const struct pipilo_step *step,
                      struct pipilo_error *err)
 {
     PLO_TRY(check_step(step, err));
-    if (pipe->depth >= MAX_DEPTH)
-        return plo_fail(err, PIPILO_ELIMIT, "a pipeline has at most %d steps", MAX_DEPTH);
     pipilo_pipe *next = create(PLO_PIPE_STEP, &pipe, 1);
     if (next == NULL)
         return plo_fail_nomem(err, sizeof *next);
@@ -143,8 +149,13 @@ int pipilo_pipe_step(pipilo_pipe **out, pipilo_pipe *pipe, const struct pipilo_s
         result = plo_fail_nomem(err, 0);
     if (step->callable != NULL)
         next->callable = pipilo_callable_ref(step->callable);
-    if (step->pipeline != NULL)
+    if (step->pipeline != NULL) {
         next->pipeline = pipilo_pipeline_ref(step->pipeline);
+        size_t below = next->pipeline->pipe->depth + 1;
+        next->depth = below > next->depth ? below : next->depth;
+    }
+    if (result == 0)
+        result = check_depth(next, err);
     if (result < 0)
         pipilo_pipe_unref(&next);
     *out = next;
@@ -157,7 +168,12 @@ int pipilo_pipe_concat(pipilo_pipe **out, pipilo_pipe *const *pipes, size_t coun
     if (count < 2)
         return plo_fail(err, PIPILO_EPIPELINE, "The parameter of concat cannot be None.");
     *out = create(PLO_PIPE_CONCAT, pipes, count);
-    return *out != NULL ? 0 : plo_fail_nomem(err, sizeof **out);
+    if (*out == NULL)
+        return plo_fail_nomem(err, sizeof **out);
+    int result = check_depth(*out, err);
+    if (result < 0)
+        pipilo_pipe_unref(out);
+    return result;
 }
 
 pipilo_pipe *pipilo_pipe_ref(pipilo_pipe *pipe)

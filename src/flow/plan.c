@@ -9,8 +9,14 @@
 
 #include <pipilo/sys/foreign.h>
 
+#include "core/budget.h"
 #include "core/fail.h"
 #include "core/live.h"
+#include "flow/pool.h"
+#include "flow/registry.h"
+
+// A pipeline nested twice in one that is nested twice ... doubles with each level.
+enum { MAX_STEPS = 20000 };
 
 struct binding {
     const char *name; // of a pipe's names: lives as long as the pipe
@@ -31,6 +37,7 @@ struct planner {
     const size_t *inputs; // columns that the input's names stand for
     const pipilo_pipe *root;
     size_t *index; // the next node's number, shared with nested planners
+    size_t *steps; // planned so far, likewise
 };
 
 static int plan_pipe(struct planner *planner, const pipilo_pipe *pipe, struct scope **out,
@@ -59,6 +66,9 @@ static void scope_set(struct scope *scope, const char *name, size_t column)
 static int scope_create(struct planner *planner, const pipilo_pipe *pipe, size_t room,
                         struct scope **out, struct pipilo_error *err)
 {
+    if (++*planner->steps > MAX_STEPS)
+        return plo_fail(err, PIPILO_ELIMIT, "a pipeline has at most %d steps, nested ones included",
+                        MAX_STEPS);
     struct scope *scope = plo_alloc0(1, sizeof *scope + room * sizeof(struct binding));
     if (scope == NULL)
         return plo_fail_nomem(err, sizeof *scope);
@@ -193,7 +203,9 @@ static int inline_pipeline(struct planner *outer, const pipilo_pipeline *nested,
     if (nested->input_names.count != input_count)
         return plo_fail(err, PIPILO_EPIPELINE, "the nested pipeline takes %zu columns, not %zu",
                         nested->input_names.count, input_count);
-    struct planner inner = { .plan = outer->plan, .inputs = inputs, .index = outer->index };
+    struct planner inner = {
+        .plan = outer->plan, .inputs = inputs, .index = outer->index, .steps = outer->steps
+    };
     struct scope *scope = NULL;
     int result = plan_pipe(&inner, nested->pipe, &scope, err);
     if (result == 0)
@@ -395,15 +407,18 @@ static bool ends_in_native(const struct plo_plan_node *node)
     return row && node->callable != NULL && (node->callable->op->flags & PIPILO_OP_FOREIGN) == 0;
 }
 
-// Marks the columns whose values are seen by others than native operators.
+// Marks the columns whose values are seen by others than one native operator.
 static void mark_shown(pipilo_pipeline *plan)
 {
     for (size_t i = 0; i < plan->output_names.count; i++)
         plan->columns[plan->outputs[i]].shown = true;
     for (size_t n = 0; n < plan->node_count; n++) {
         const struct plo_plan_node *node = &plan->nodes[n];
-        for (size_t i = 0; i < node->input_count && !ends_in_native(node); i++)
-            plan->columns[node->inputs[i]].shown = true;
+        for (size_t i = 0; i < node->input_count; i++) {
+            struct plo_plan_column *column = &plan->columns[node->inputs[i]];
+            column->shown = column->shown || !ends_in_native(node) || column->readers > 0;
+            column->readers++;
+        }
         for (size_t i = 0; i < node->by_count; i++)
             plan->columns[node->by[i]].shown = true;
     }
@@ -449,8 +464,8 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
     size_t *inputs = plo_alloc0(input->outputs.count, sizeof *inputs);
     if (inputs == NULL)
         return plo_fail_nomem(err, 0);
-    size_t index = 0;
-    struct planner planner = { .plan = plan, .inputs = inputs, .index = &index };
+    size_t index = 0, steps = 0;
+    struct planner planner = { .plan = plan, .inputs = inputs, .index = &index, .steps = &steps };
     struct scope *scope = NULL;
     int result = 0;
     for (size_t i = 0; result == 0 && i < input->outputs.count; i++)
@@ -466,9 +481,19 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
     return result;
 }
 
+static void watch_forks(void)
+{
+    plo_fork_add(plo_budget_fork);
+    plo_fork_add(plo_registry_fork);
+    plo_fork_add(plo_callable_fork);
+    plo_fork_add(plo_pool_fork);
+}
+
 int pipilo_pipe_output(pipilo_pipeline **out, pipilo_pipe *pipe, const char *const *columns,
                        size_t count, struct pipilo_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
     pipilo_pipeline *plan = plo_alloc0(1, sizeof *plan);
     if (plan == NULL)
         return plo_fail_nomem(err, sizeof *plan);

@@ -24,7 +24,8 @@ struct plo_plan_column {
     char *name;
     bool scalar;
     bool native; // a native operator, or the dataflow itself, looks into its values
-    bool shown;  // others than native operators get its values
+    bool shown;  // others than one native operator get its values
+    unsigned readers;
 };
 
 struct pipilo_pipeline {

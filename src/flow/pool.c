@@ -28,6 +28,21 @@ static unsigned size_locked(void)
     return size;
 }
 
+void plo_pool_fork(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_BEFORE) {
+        pthread_mutex_lock(&lock);
+        return;
+    }
+    if (stage == PLO_FORK_CHILD) {
+        active = started = size = 0;
+        stopping = false;
+        first = last = NULL;
+        work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 int plo_pool_set_size(unsigned new_size, struct pipilo_error *err)
 {
     if (new_size > MOST_THREADS)
@@ -51,11 +66,17 @@ unsigned plo_pool_size(void)
     return now;
 }
 
+// plo_pool_wanted reads it without the lock.
+static void set_first(pipilo_run *run)
+{
+    __atomic_store_n(&first, run, __ATOMIC_RELAXED);
+}
+
 static pipilo_run *take_queued(void)
 {
     pipilo_run *run = first;
     if (run != NULL) {
-        first = run->next_queued;
+        set_first(run->next_queued);
         if (first == NULL)
             last = NULL;
         run->queued = false;
@@ -109,7 +130,7 @@ void plo_pool_submit(pipilo_run *run)
         if (last != NULL)
             last->next_queued = run;
         else
-            first = run;
+            set_first(run);
         last = run;
         pthread_cond_signal(&work);
     }
@@ -126,7 +147,7 @@ void plo_pool_forget(pipilo_run *run)
     if (queued && before != NULL)
         before->next_queued = run->next_queued;
     else if (queued)
-        first = run->next_queued;
+        set_first(run->next_queued);
     if (queued && last == run)
         last = before;
     run->queued = false;
@@ -135,10 +156,15 @@ void plo_pool_forget(pipilo_run *run)
         plo_run_release(run);
 }
 
-bool plo_pool_enter(void)
+bool plo_pool_wanted(void)
+{
+    return __atomic_load_n(&first, __ATOMIC_RELAXED) != NULL;
+}
+
+bool plo_pool_enter(const pipilo_run *run)
 {
     pthread_mutex_lock(&lock);
-    bool entered = active < size_locked();
+    bool entered = active < size_locked() && (first == NULL || first == run);
     active += entered;
     pthread_mutex_unlock(&lock);
     return entered;
@@ -166,7 +192,8 @@ void plo_pool_stop(void)
     started = 0;
     stopping = false;
     pipilo_run *run = first;
-    first = last = NULL;
+    set_first(NULL);
+    last = NULL;
     pthread_mutex_unlock(&lock);
     while (run != NULL) {
         pipilo_run *next = run->next_queued;

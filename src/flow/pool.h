@@ -12,6 +12,11 @@
 
 #include <pipilo/pipeline.h>
 
+#include "core/fork.h"
+
+// For fork.h: the child has no workers and no runs.
+void plo_pool_fork(enum plo_fork stage);
+
 // Worker threads; 0 = one for each core this process may use. Only before the pool runs:
 // PIPILO_EBUSY.
 int plo_pool_set_size(unsigned size, struct pipilo_error *err);
@@ -24,9 +29,13 @@ void plo_pool_submit(pipilo_run *run);
 // Takes the run out of the queue: nobody will want work of it again.
 void plo_pool_forget(pipilo_run *run);
 
-// Takes a working place for the calling thread; false where all are taken.
-bool plo_pool_enter(void);
+// Takes a working place for the calling thread, to work on `run`; false where all are taken or
+// another run has waited longer for one.
+bool plo_pool_enter(const pipilo_run *run);
 void plo_pool_leave(void);
+
+// Whether some run waits for a worker: who works on one lets go of it now and then.
+bool plo_pool_wanted(void);
 
 // Ends all workers and waits for them; runs still queued are let go. The pool starts anew at the
 // next submit.

@@ -14,6 +14,7 @@ struct plo_reduce {
     int refs; // the node's and each iterator's; changed with the run's lock held or after its end
     struct plo_node *node; // NULL after the call
     size_t columns;
+    size_t bytes; // in the caches
     struct cache caches[];
 };
 
@@ -22,8 +23,10 @@ struct iterator {
     size_t column;
 };
 
-static int cache_put(struct cache *cache, pipilo_value *value, struct pipilo_error *err)
+static int cache_put(struct plo_reduce *reduce, size_t column, pipilo_value *value,
+                     struct pipilo_error *err)
 {
+    struct cache *cache = &reduce->caches[column];
     if (cache->first > 0 && cache->first == cache->count)
         cache->first = cache->count = 0;
     if (cache->count == cache->capacity) {
@@ -37,12 +40,24 @@ static int cache_put(struct cache *cache, pipilo_value *value, struct pipilo_err
         cache->capacity = capacity;
     }
     cache->items[cache->count++] = value;
-    return 0;
+    reduce->bytes += pipilo_value_size(value);
+    uint64_t most = reduce->node->run->most_bytes;
+    if (reduce->bytes <= most)
+        return 0;
+    return plo_fail(err, PIPILO_EBUDGET,
+                    "a reduce reads its columns unevenly: what waits of the others needs more than "
+                    "the memory budget of %llu bytes",
+                    (unsigned long long)most);
 }
 
-static pipilo_value *cache_take(struct cache *cache)
+static pipilo_value *cache_take(struct plo_reduce *reduce, size_t column)
 {
-    return cache->first < cache->count ? cache->items[cache->first++] : NULL;
+    struct cache *cache = &reduce->caches[column];
+    if (cache->first == cache->count)
+        return NULL;
+    pipilo_value *value = cache->items[cache->first++];
+    reduce->bytes -= pipilo_value_size(value);
+    return value;
 }
 
 static void release(struct plo_reduce *reduce)
@@ -51,7 +66,7 @@ static void release(struct plo_reduce *reduce)
         return;
     for (size_t i = 0; i < reduce->columns; i++) {
         pipilo_value *value;
-        while ((value = cache_take(&reduce->caches[i])) != NULL)
+        while ((value = cache_take(reduce, i)) != NULL)
             pipilo_value_unref(&value);
         plo_free(reduce->caches[i].items);
     }
@@ -78,7 +93,7 @@ static int read_row(struct plo_reduce *reduce, bool *end, bool *error_seen,
         if (cell->kind == PIPILO_EMPTY || cell->kind == PIPILO_ERROR || result < 0)
             pipilo_value_unref(&cell);
         else
-            result = cache_put(&reduce->caches[i], cell, err);
+            result = cache_put(reduce, i, cell, err);
     }
     return result < 0 ? result : rows == PLO_ROW;
 }
@@ -95,7 +110,7 @@ static int next(void *object, pipilo_value **out, struct pipilo_error *err)
     int result = 0;
     bool end = false;
     plo_run_lock(run);
-    while (result >= 0 && !end && (*out = cache_take(cache)) == NULL) {
+    while (result >= 0 && !end && (*out = cache_take(reduce, iterator->column)) == NULL) {
         bool error_seen = false;
         result = read_row(reduce, &end, &error_seen, err);
         // A row without a cell for this column: the column has ended before the others.
@@ -137,6 +152,11 @@ int plo_reduce_begin(struct plo_node *node, pipilo_value **iterators, struct pip
         PLO_TRY(plo_value_wrap_object(&iterators[i], &reduce_class, iterator, err));
     }
     return 0;
+}
+
+size_t plo_reduce_bytes(const struct plo_reduce *reduce)
+{
+    return reduce != NULL ? reduce->bytes : 0;
 }
 
 void plo_reduce_end(struct plo_node *node)

@@ -17,6 +17,16 @@ static const struct pipilo_operator **table;
 static size_t count;
 static bool filled;
 
+void plo_registry_fork(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_BEFORE)
+        pthread_mutex_lock(&lock);
+    else if (stage == PLO_FORK_PARENT)
+        pthread_mutex_unlock(&lock);
+    else
+        lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+}
+
 // Sets `filled` first: the filler comes back here by registering. What a failure left registered is
 // forgotten, so that the next use begins anew.
 static int fill_once(struct pipilo_error *err)
@@ -85,14 +95,20 @@ static int insert(const struct pipilo_operator *op, struct pipilo_error *err)
     return 0;
 }
 
+int plo_registry_check(const struct pipilo_operator *op, struct pipilo_error *err)
+{
+    if (op->struct_size < sizeof *op || op->call == NULL || op->name == NULL)
+        return plo_fail(err, PIPILO_EINVALID,
+                        "an operator's table needs its size, a name and a call");
+    return 0;
+}
+
 int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_error *err)
 {
-    if (op->struct_size < sizeof *op || op->call == NULL)
-        return plo_fail(err, PIPILO_EINVALID, "an operator's table needs its size and a call");
-    if (op->name == NULL || !valid_name(op->name))
+    PLO_TRY(plo_registry_check(op, err));
+    if (!valid_name(op->name))
         return plo_fail(err, PIPILO_EINVALID,
-                        "'%s' is not an operator's name: 'name' or 'category.name'",
-                        op->name != NULL ? op->name : "");
+                        "'%s' is not an operator's name: 'name' or 'category.name'", op->name);
     pthread_mutex_lock(&lock);
     int result = fill_once(err);
     if (result == 0)

@@ -6,6 +6,11 @@
 
 #include <pipilo/sys/op.h>
 
+#include "core/fork.h"
+
+// For fork.h: the child knows the same operators.
+void plo_registry_fork(enum plo_fork stage);
+
 // Registers the built-in operators. Called once, before the registry is first read; defined above
 // flow, by src/ops/operators.c, and by each test program of flow for itself.
 int plo_operators_fill(struct pipilo_error *err);
@@ -13,6 +18,9 @@ int plo_operators_fill(struct pipilo_error *err);
 // The operator, or a PIPILO_ENOTFOUND that names the nearest one.
 int plo_registry_find(const char *name, const struct pipilo_operator **out,
                       struct pipilo_error *err);
+
+// PIPILO_EINVALID where the table is not a whole one.
+int plo_registry_check(const struct pipilo_operator *op, struct pipilo_error *err);
 
 // Forgets all operators (the built-in ones come back at the next use) and frees the table.
 void plo_registry_reset(void);

@@ -20,6 +20,7 @@
 #include "flow/pool.h"
 
 enum { CHARGE_STEP = 1 << 20 }; // columns are charged to the budget in steps of this many bytes
+enum { TURN = 16 };             // steps a thread makes of one run while others wait for a place
 
 struct pipilo_row {
     int refs;
@@ -32,27 +33,47 @@ struct pipilo_row {
 
 static struct plo_node *choose(pipilo_run *run, bool caller);
 
+// In a child of fork(): threads that worked on the run are gone, wherever they were.
+static void abandon(pipilo_run *run)
+{
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_cond_init(&run->changed, NULL);
+    run->generation = plo_fork_generation();
+    run->abandoned = run->stopping = true;
+    plo_fail(&run->error, PIPILO_EINVALID, "the run began before the process forked");
+}
+
 void plo_run_lock(pipilo_run *run)
 {
+    if (run->generation != plo_fork_generation())
+        abandon(run);
     pthread_mutex_lock(&run->lock);
 }
 
-// Notes the bytes that all columns and windows hold, roughly.
-static void note_charge(pipilo_run *run)
+// The bytes that all columns and windows hold.
+static size_t held(const pipilo_run *run)
 {
     size_t bytes = 0;
-    if (run->released)
-        return;
     for (size_t i = 0; i < run->plan->column_count; i++)
         bytes += run->columns[i].bytes;
     for (size_t i = 0; i < run->node_count; i++)
-        bytes += plo_window_bytes(run->nodes[i].window);
+        bytes += plo_window_bytes(run->nodes[i].window) + plo_reduce_bytes(run->nodes[i].reduce);
+    return bytes;
+}
+
+// What the budget is to be told of what the run holds, roughly.
+static int64_t charge(pipilo_run *run)
+{
+    if (run->released)
+        return 0;
+    size_t bytes = held(run);
     int64_t wanted = (int64_t)(bytes / CHARGE_STEP) * CHARGE_STEP;
     // Some slack keeps a run that swings around a step from charging all the time.
-    if (wanted > run->charged || wanted + 4 * CHARGE_STEP < run->charged) {
-        run->charge += wanted - run->charged;
-        run->charged = wanted;
-    }
+    if (wanted <= run->charged && wanted + 4 * CHARGE_STEP >= run->charged)
+        return 0;
+    int64_t more = wanted - run->charged;
+    run->charged = wanted;
+    return more;
 }
 
 // Work for the pool, beyond what the calling thread is about to do itself?
@@ -63,15 +84,13 @@ static bool others_needed(pipilo_run *run)
 
 static void unlock(pipilo_run *run, bool tell_others)
 {
-    note_charge(run);
-    int64_t charge = run->charge;
-    run->charge = 0;
+    int64_t more = charge(run);
     bool submit = tell_others && others_needed(run);
     if (run->caller_waits)
         pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
-    if (charge != 0)
-        plo_budget_adjust(charge);
+    if (more != 0)
+        plo_budget_adjust(more);
     if (submit)
         plo_pool_submit(run);
 }
@@ -81,11 +100,14 @@ void plo_run_unlock(pipilo_run *run)
     unlock(run, true);
 }
 
-// Called by the budget on whatever thread gave bytes back: only notes it, and has a worker look.
+// Called by the budget on whatever thread gave bytes back: notes it and has somebody look.
 static void wake(struct plo_budget_waiter *waiter)
 {
     pipilo_run *run = (pipilo_run *)((char *)waiter - offsetof(pipilo_run, waiter));
     __atomic_store_n(&run->woken, 1, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&run->lock);
+    pthread_cond_broadcast(&run->changed);
+    pthread_mutex_unlock(&run->lock);
     plo_pool_submit(run);
 }
 
@@ -213,7 +235,7 @@ static void fail_rows(struct plo_node *node, struct plo_call *call, struct pipil
         if (call->out[i] != NULL)
             continue;
         if (value == NULL && pipilo_value_create_error(&value, reason, NULL) < 0)
-            value = pipilo_value_none();
+            value = plo_value_nomem();
         call->out[i] = pipilo_value_ref(value);
     }
     pipilo_value_unref(&value);
@@ -269,7 +291,9 @@ static void name_errors(const struct plo_node *node, struct plo_call *call)
 {
     for (size_t i = 0; i < call->rows; i++) {
         pipilo_value *value = call->out[i];
-        if (value->kind == PIPILO_ERROR && __atomic_load_n(&value->refs, __ATOMIC_ACQUIRE) == 1)
+        bool own = value->kind == PIPILO_ERROR && value != plo_value_nomem() &&
+                   __atomic_load_n(&value->refs, __ATOMIC_ACQUIRE) == 1;
+        if (own)
             plo_fail_where(value->as.error, node->plan->name);
     }
 }
@@ -429,7 +453,7 @@ static bool unstall(pipilo_run *run)
         plo_run_fail(run, &err);
         return true;
     }
-    if (column->bytes >= run->most_bytes) {
+    if (held(run) >= run->most_bytes) {
         plo_fail(&err, PIPILO_EBUDGET,
                  "the rows between two steps would need more than the memory budget of %llu bytes",
                  (unsigned long long)run->most_bytes);
@@ -448,7 +472,7 @@ static bool unstall(pipilo_run *run)
 void plo_run_work(pipilo_run *run)
 {
     plo_run_lock(run);
-    for (;;) {
+    for (int steps = 0; steps < TURN || !plo_pool_wanted(); steps++) {
         struct plo_node *node = choose(run, false);
         if (node == NULL)
             break;
@@ -482,10 +506,11 @@ void plo_run_help(pipilo_run *run, int64_t until_ns)
         step(node);
         return;
     }
-    // The pool's lock is not taken under the run's.
+    // The pool's lock is not taken under the run's. A node for the caller alone is stepped without
+    // a place of the pool: it may work on this run (reduce) or on another one from within its call.
     uint64_t steps = run->steps;
     pthread_mutex_unlock(&run->lock);
-    bool entered = plo_pool_enter();
+    bool entered = plo_pool_enter(run);
     if (!entered)
         plo_pool_submit(run);
     pthread_mutex_lock(&run->lock);
@@ -495,9 +520,15 @@ void plo_run_help(pipilo_run *run, int64_t until_ns)
             wait_until(run, until_ns);
         return;
     }
-    while (!row_ready(run) && !over(run) && (until_ns == INT64_MAX || plo_clock_ns() < until_ns) &&
-           (node = choose(run, true)) != NULL)
+    for (int turn = 0; turn < TURN || !plo_pool_wanted(); turn++) {
+        bool late = until_ns != INT64_MAX && plo_clock_ns() >= until_ns;
+        if (late || row_ready(run) || over(run))
+            break;
+        node = choose(run, true);
+        if (node == NULL || caller_only(node))
+            break;
         step(node);
+    }
     unlock(run, false);
     plo_pool_leave();
     plo_run_lock(run);
@@ -573,6 +604,8 @@ static int init_run(pipilo_run *run, pipilo_value *const *inputs, struct pipilo_
     run->output.run = run;
     PLO_TRY(add_inputs(&run->output, run, plan->outputs, plan->output_names.count, err));
     for (size_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].callable != NULL)
+            PLO_TRY(plo_callable_open(plan->nodes[i].callable, err));
         run->node_count++;
         run->unfinished++;
         PLO_TRY(init_node(run, &run->nodes[i], &plan->nodes[i], err));
@@ -591,6 +624,7 @@ int pipilo_pipeline_start(pipilo_run **out, pipilo_pipeline *pipeline, pipilo_va
         return plo_fail_nomem(err, sizeof *run);
     plo_live_add(PLO_LIVE_RUN, 1);
     run->refs = 1;
+    run->generation = plo_fork_generation();
     run->plan = pipilo_pipeline_ref(pipeline);
     run->waiter.wake = wake;
     run->most_bytes = plo_budget_limit();
@@ -661,6 +695,10 @@ void pipilo_run_unref(pipilo_run **slot)
     *slot = NULL;
     if (run == NULL)
         return;
+    if (run->abandoned || run->generation != plo_fork_generation()) {
+        plo_live_add(PLO_LIVE_RUN, -1);
+        return;
+    }
     plo_run_lock(run);
     run->stopping = true;
     while (run->busy > 0)
@@ -728,7 +766,9 @@ static int take_row(pipilo_run *run, pipilo_row **out, struct pipilo_error *err)
 int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pipilo_row **out, bool *ended,
                            struct pipilo_error *err)
 {
-    int64_t until = milliseconds < 0 ? INT64_MAX : plo_clock_ns() + milliseconds * 1000000;
+    const int64_t longest = INT64_MAX / 1000000 / 2; // some 146 years
+    bool ever = milliseconds < 0 || milliseconds > longest;
+    int64_t until = ever ? INT64_MAX : plo_clock_ns() + milliseconds * 1000000;
     int result = 0;
     *out = NULL;
     *ended = false;
@@ -736,7 +776,7 @@ int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pipilo_row **o
     for (;;) {
         result = run->error.code < 0 ? 0 : take_row(run, out, err);
         bool timeout = until != INT64_MAX && plo_clock_ns() >= until;
-        *ended = *out == NULL && over(run) && run->busy == 0;
+        *ended = *out == NULL && over(run) && (run->busy == 0 || run->abandoned);
         if (result < 0 || *out != NULL || *ended || timeout)
             break;
         plo_run_help(run, until);

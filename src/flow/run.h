@@ -81,6 +81,8 @@ struct pipilo_run {
     bool stopping;          // begin nothing new
     bool strict;            // the first error value fails the run
     bool released;          // the user let go: columns and nodes are gone
+    bool abandoned;         // the process forked: nothing in here is used or freed
+    unsigned generation;    // of the process that began it (fork.h)
     uint64_t steps;         // begun and ended, to see whether something happened meanwhile
     uint64_t most_bytes;    // the budget when the run began: what it may hold between its steps
     bool caller_waits;
@@ -88,7 +90,6 @@ struct pipilo_run {
     pipilo_value *failure;     // the error value that failed a strict run, or NULL
     struct plo_budget_waiter waiter;
     int woken;       // atomic: the budget has bytes again
-    int64_t charge;  // bytes to charge to the budget after unlocking
     int64_t charged; // bytes charged in all
     bool queued;     // in the pool's queue; guarded by the pool's lock
     pipilo_run *next_queued;
@@ -157,6 +158,9 @@ int plo_node_emit(struct plo_node *node, struct pipilo_error *err);
 
 // One iterator a column for the node's one call, into `iterators`.
 int plo_reduce_begin(struct plo_node *node, pipilo_value **iterators, struct pipilo_error *err);
+
+// Bytes that were read for one column while another was asked for; 0 for NULL.
+size_t plo_reduce_bytes(const struct plo_reduce *reduce);
 
 // After the call: iterators that were kept give no more.
 void plo_reduce_end(struct plo_node *node);

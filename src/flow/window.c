@@ -26,6 +26,12 @@ struct plo_window *plo_window_create(bool by_time, double size, double step, siz
     return create_at(by_time, size, step, columns, 0);
 }
 
+void plo_window_note(struct plo_window *window, pipilo_value *error)
+{
+    if (window->error == NULL)
+        window->error = pipilo_value_ref(error);
+}
+
 static int append(struct plo_window *window, pipilo_value *const *row, struct pipilo_error *err)
 {
     if (window->count == window->capacity) {
@@ -43,8 +49,8 @@ static int append(struct plo_window *window, pipilo_value *const *row, struct pi
         *cell = error || row[i]->kind == PIPILO_EMPTY ? NULL : pipilo_value_ref(row[i]);
         if (*cell != NULL)
             window->bytes += pipilo_value_size(*cell);
-        if (error && window->error == NULL)
-            window->error = pipilo_value_ref(row[i]);
+        if (error)
+            plo_window_note(window, row[i]);
     }
     window->count++;
     return 0;

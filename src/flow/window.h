@@ -27,6 +27,9 @@ struct plo_window *plo_window_create(bool by_time, double size, double step, siz
 int plo_window_add(struct plo_window *window, pipilo_value *const *row, double position,
                    bool *complete, struct pipilo_error *err);
 
+// Remembers an error value (borrowed) that belongs to no row of the window, unless there is one.
+void plo_window_note(struct plo_window *window, pipilo_value *error);
+
 // One list a column of the window's cells, into `lists` (owned by the caller).
 int plo_window_lists(const struct plo_window *window, pipilo_value **lists,
                      struct pipilo_error *err);

@@ -33,6 +33,14 @@ static size_t count; // ever stored; the newest is at (count - 1) % KEPT
 static bool cache_read;
 static int64_t reads;
 
+void plo_digest_fork(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_BEFORE)
+        pthread_mutex_lock(&lock);
+    else
+        pthread_mutex_unlock(&lock);
+}
+
 static void identify(const struct stat *s, char out[128])
 {
     snprintf(out, 128, "%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ".%lx:%" PRIxMAX ".%lx",

@@ -54,36 +54,35 @@ static pthread_cond_t loaded = PTHREAD_COND_INITIALIZER;
 static struct plo_model *models;
 static int64_t idle_ns = 60LL * 1000000000;
 static int64_t loads;
-static int64_t orphan_bytes; // charged by models that fork() took from this process
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
-static void before_fork(void)
-{
-    pthread_mutex_lock(&lock);
-}
-
-static void after_fork_parent(void)
-{
-    pthread_mutex_unlock(&lock);
-}
-
 // The child forgets every model: to use or even to free one would wait for threads that are gone.
-static void after_fork_child(void)
+static void forget_all(void)
 {
-    for (struct plo_model *m = models; m != NULL; m = m->next) {
-        orphan_bytes += (int64_t)m->bytes;
+    for (struct plo_model *m = models; m != NULL; m = m->next)
         if (m->state == READY)
             plo_live_add(PLO_LIVE_MODEL, -1);
-    }
     models = NULL;
     loaded = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+}
+
+static void fork_cache(enum plo_fork stage)
+{
+    if (stage == PLO_FORK_BEFORE) {
+        pthread_mutex_lock(&lock);
+        return;
+    }
+    if (stage == PLO_FORK_CHILD)
+        forget_all();
     pthread_mutex_unlock(&lock);
 }
 
-static void register_fork(void)
+static void watch_forks(void)
 {
-    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    plo_fork_add(plo_budget_fork);
+    plo_fork_add(plo_digest_fork);
+    plo_fork_add(fork_cache);
 }
 
 // --- freeing -------------------------------------------------------------------------------------
@@ -462,8 +461,6 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     int64_t now = plo_clock_ns();
     struct plo_model *garbage = NULL;
     pthread_mutex_lock(&lock);
-    int64_t orphans = orphan_bytes;
-    orphan_bytes = 0;
     struct plo_model *found = find_locked(m->key);
     if (found != NULL) {
         found->refs++;
@@ -475,8 +472,6 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     }
     struct plo_model *taken = take_idle_locked(now - idle_ns);
     pthread_mutex_unlock(&lock);
-    if (orphans > 0)
-        plo_budget_adjust(-orphans);
     destroy_all(taken);
     destroy(garbage);
     if (found == NULL) {
@@ -494,7 +489,7 @@ int plo_model_describe(struct plo_model **out, const char *spec,
 {
     static const struct plo_model_options defaults = { .precision = PLO_PRECISION_F32 };
     *out = NULL;
-    pthread_once(&fork_once, register_fork);
+    pthread_once(&fork_once, watch_forks);
     struct plo_model *m = plo_alloc0(1, sizeof *m);
     if (m == NULL)
         return plo_fail_nomem(err, sizeof *m);

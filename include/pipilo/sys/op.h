@@ -72,8 +72,8 @@ struct pipilo_batch {
 
     const char *node;   // the node's name
     const bool *native; // one an output column: whether a native operator will read it
-    const bool *hidden; // one an output column: whether only native operators get its values, so
-                        // that a picture may stay undecoded
+    const bool *hidden; // one an output column: whether only one native operator gets its values,
+                        // so that a picture may stay undecoded
 };
 
 static inline pipilo_value *pipilo_batch_input(const struct pipilo_batch *batch, size_t row,
@@ -112,7 +112,7 @@ struct pipilo_operator {
     // How many rows a call should get at most, or NULL for one.
     size_t (*rows)(const void *state);
 
-    // Bytes a row will need at most while it is in `call` and until its result is taken; asked in
+    // Bytes a row will need at most while it is in `call`; asked in
     // input order and reserved in the memory budget before `call` sees the row. NULL: too little to
     // count.
     size_t (*need)(void *state, pipilo_value *const *row, size_t columns);
