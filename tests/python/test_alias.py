@@ -84,6 +84,18 @@ def test_the_real_one_is_not_overlaid():
     assert "already imported" in done.stdout, done.stderr
 
 
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys, pipilo, pipilo.types, pipilo.datacollection, pipilo.serve.api_service\n"
+        "import pipilo.visualizer, pipilo.auto_config, pipilo.auto_pipes, pipilo.operator.loader\n"
+        "pipilo.pipe.input('a').map('a', 'b', lambda a: a + 1).output('b')(1)\n"
+        "print([m for m in ('numpy', 'pydantic', 'towhee', 'logging') if m in sys.modules])\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, **CAPTURED)
+    assert done.stdout == "[]\n", done.stderr
+
+
 @pytest.mark.parametrize("name, target", sorted(alias.MODULES.items()))
 def test_modules_exist(name, target):
     if find_spec("numpy") is None and "types." in target:

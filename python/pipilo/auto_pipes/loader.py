@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib.util
+import os
 import threading
 from pathlib import Path
 
@@ -18,6 +19,14 @@ BUILTIN = Path(__file__).parent / "builtin"
 
 _name: contextvars.ContextVar[str | None] = contextvars.ContextVar("pipilo_pipe", default=None)
 _lock = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # whoever held the old one is not in this process
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def current_name() -> str | None:

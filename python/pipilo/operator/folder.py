@@ -7,6 +7,7 @@ A folder is executed once, and anew when its file has changed or `latest` is ask
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import threading
 from pathlib import Path
@@ -19,6 +20,14 @@ __all__ = ["load_factory", "towhee_at_hand"]
 
 _lock = threading.RLock()
 _loaded: dict[str, tuple[tuple, Any]] = {}  # module name -> (path and time, factory)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # whoever held the old one is not in this process
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def load_factory(name: str, tag: str, latest: bool) -> Any:
