@@ -96,9 +96,10 @@ int main(int argc, char **argv)
         bench.tensor[i] = calloc((size_t)width * height * 3, sizeof(float));
     }
     long count = strtol(argv[2], NULL, 10);
-    rate_of(threads, WARM_UP * threads, to_tensor, &bench);
-    printf("%.2f", rate_of(threads, count, to_tensor, &bench));
-    printf(" %.2f\n", rate_of(threads, count, to_rgb, &bench));
+    measure(threads, WARM_UP * threads, to_tensor, &bench);
+    struct taken tensor = measure(threads, count, to_tensor, &bench);
+    struct taken rgb = measure(threads, count, to_rgb, &bench);
+    printf("%.2f %.4f %.2f %.4f\n", tensor.rate, tensor.processor, rgb.rate, rgb.processor);
     for (int i = 0; i < threads; i++) {
         plo_image_scratch_destroy(bench.scratch[i]);
         free(bench.tensor[i]);

@@ -1,5 +1,6 @@
 // bare_inference: how many vectors a second the engine alone gives, by OpenVINO's own C API: f32, a
-// stream a core, batch 1, a request a thread, input in memory. Prints one number.
+// stream a core, batch 1, a request a thread, input in memory. Prints
+// that and the milliseconds of processor time a vector.
 //
 // usage: bare_inference MODEL.onnx COUNT [PRECISION]
 #include <stdio.h>
@@ -81,8 +82,9 @@ int main(int argc, char **argv)
         return 2;
     }
     load(&engine, argv[1], argc > 3 ? argv[3] : "f32", threads);
-    rate_of(threads, WARM_UP * threads, infer, &engine);
-    printf("%.2f\n", rate_of(threads, strtol(argv[2], NULL, 10), infer, &engine));
+    measure(threads, WARM_UP * threads, infer, &engine);
+    struct taken taken = measure(threads, strtol(argv[2], NULL, 10), infer, &engine);
+    printf("%.2f %.4f\n", taken.rate, taken.processor);
     for (int i = 0; i < threads; i++) {
         ov_tensor_free(engine.inputs[i]);
         ov_infer_request_free(engine.requests[i]);

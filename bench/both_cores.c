@@ -33,18 +33,19 @@ static void *run(void *cookie)
     return NULL;
 }
 
-static double now(void)
+static double seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-double rate_of(int threads, long count, int (*work)(void *cookie, int thread, long i), void *cookie)
+struct taken measure(int threads, long count, int (*work)(void *cookie, int thread, long i),
+                     void *cookie)
 {
     struct share share = { .work = work, .cookie = cookie, .count = count };
     pthread_t others[BENCH_THREADS_MAX];
-    double began = now();
+    double began = seconds(CLOCK_MONOTONIC), processor = seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 1; i < threads; i++) {
         if (pthread_create(&others[i], NULL, run, &share) != 0) {
             fputs("a thread cannot be started\n", stderr);
@@ -54,5 +55,8 @@ double rate_of(int threads, long count, int (*work)(void *cookie, int thread, lo
     run(&share);
     for (int i = 1; i < threads; i++)
         pthread_join(others[i], NULL);
-    return (double)count / (now() - began);
+    return (struct taken){
+        .rate = (double)count / (seconds(CLOCK_MONOTONIC) - began),
+        .processor = (seconds(CLOCK_PROCESS_CPUTIME_ID) - processor) / (double)count * 1e3,
+    };
 }
