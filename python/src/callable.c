@@ -12,7 +12,10 @@
 
 PyTypeObject *plopy_callable_type;
 
-enum { EAGER_ITEMS = 64 }; // longer lists are read item by item
+enum {
+    EAGER_ITEMS = 64,  // longer lists are read item by item
+    SIGNAL_ITEMS = 64, // read between two looks at signals
+};
 
 // The operator of one step. Its name is in the same block. The objects are borrowed from the
 // Callable, which every pipe with this step keeps alive, so that Python's garbage collector sees
@@ -125,6 +128,7 @@ struct items {
     size_t outputs;
     const bool *native;
     const char *node;
+    unsigned count; // of the items so far
     bool ended;
 };
 
@@ -137,7 +141,9 @@ static int items_next(void *object, pipilo_value **out, struct pipilo_error *err
         return 0;
     bool taken = plopy_callback_begin(drive);
     int result = 0;
-    PyObject *item = PyIter_Next(items->iterator);
+    // An iterator written in C never looks at signals itself.
+    bool stopped = ++items->count % SIGNAL_ITEMS == 0 && PyErr_CheckSignals() < 0;
+    PyObject *item = stopped ? NULL : PyIter_Next(items->iterator);
     bool failed = item == NULL && PyErr_Occurred() != NULL;
     if (item != NULL)
         failed = row_value(out, item, items->outputs, items->native) < 0;
@@ -169,7 +175,7 @@ static int lazy_items(pipilo_value **out, PyObject *object, const struct functio
         PyErr_NoMemory();
         return -1;
     }
-    *items = (struct items){ iterator, function->outputs, batch->native, batch->node, false };
+    *items = (struct items){ iterator, function->outputs, batch->native, batch->node, 0, false };
     int result = pipilo_value_create_iterator(out, items, items_next, items_free, &err);
     if (result < 0) {
         items_free(items);
@@ -283,7 +289,7 @@ static int operator_call(void *state, void *run, struct pipilo_batch *batch,
         callable = ((struct run_state *)run)->instance;
     for (size_t i = 0; i < batch->rows && result == 0 && !drive->interrupted; i++) {
         pipilo_value_unref(&batch->out[i]);
-        if (call_row(function, callable, batch, i) < 0)
+        if ((i == 0 && PyErr_CheckSignals() < 0) || call_row(function, callable, batch, i) < 0)
             result = plopy_exception_value(&batch->out[i], batch->node, err);
     }
     plopy_callback_end(drive, taken);

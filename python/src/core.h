@@ -106,6 +106,10 @@ PyObject *plopy_iterator_create(pipilo_value *value);
 // Sets the Python exception that the code stands for. Returns NULL.
 PyObject *plopy_raise(const struct pipilo_error *err);
 
+// The same where the error names a node: a RuntimeError in Towhee's words, with that exception as
+// its cause.
+PyObject *plopy_raise_node(const struct pipilo_error *err);
+
 // Makes the current exception an error value with that exception as peer. On failure -1 with none
 // set; then `err` is filled.
 int plopy_exception_value(pipilo_value **out, const char *where, struct pipilo_error *err);

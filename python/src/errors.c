@@ -95,6 +95,16 @@ static PyObject *make_error(const struct pipilo_error *err, PyObject *cause)
                                  pipilo_error_python(err->code), cause != NULL ? cause : Py_None);
 }
 
+PyObject *plopy_raise_node(const struct pipilo_error *err)
+{
+    PyObject *exception = err->where[0] != '\0' ? make_error(err, NULL) : NULL;
+    if (exception == NULL)
+        return PyErr_Occurred() != NULL ? NULL : plopy_raise(err);
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_DECREF(exception);
+    return NULL;
+}
+
 PyObject *plopy_error_object(pipilo_value *value)
 {
     PyObject *peer = pipilo_value_peer(value);

@@ -188,7 +188,7 @@ static PyObject *pipe_output(PyObject *object, PyObject *columns)
         int code = pipilo_pipe_output(&pipeline, self->pipe, names.items, names.count, &err);
         plopy_gil_take(&drive);
         plopy_drive_end(&drive);
-        result = code < 0 ? plopy_raise(&err) : pipeline_object(pipeline, self);
+        result = code < 0 ? plopy_raise_node(&err) : pipeline_object(pipeline, self);
     }
     names_reset(&names);
     return result;

@@ -1,0 +1,169 @@
+"""Children of fork() begin anew; what they inherited is left alone."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import pipilo
+from pipilo import ops, pipe
+
+DEPS = Path(os.environ.get("PIPILO_DEPS", ".deps"))
+PHOTOS = sorted((DEPS / "photos").glob("*"), key=lambda path: path.stat().st_size)[:4]
+REAL = DEPS / "models" / "efficientnet-lite0"
+MODELS = ["null:16", pytest.param(str(REAL), marks=pytest.mark.skipif(
+    not REAL.is_dir(), reason="there is no model in .deps"))]
+
+pytestmark = [
+    pytest.mark.skipif(not PHOTOS, reason="there are no photographs in .deps"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+
+def in_child(function, seconds=60):
+    """Runs `function` in a child; its exit status. One that hangs is killed: None."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def embedder(model):
+    return pipe.input("p").map("p", "v", ops.image_embedding.timm(model)).output("v")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parent_is_idle(model):
+    p = embedder(model)
+    expected = p(PHOTOS[0]).get()[0].tobytes()
+
+    def child():
+        for _ in range(3):
+            assert p(PHOTOS[0]).get()[0].tobytes() == expected
+        assert len(p.batch(PHOTOS)) == len(PHOTOS)
+        assert embedder(model)(PHOTOS[0]).get()[0].tobytes() == expected
+        assert pipilo.stats()["budget_used"] < 1 << 30
+
+    assert in_child(child) == 0
+    assert p(PHOTOS[0]).get()[0].tobytes() == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parent_is_inferring(model):
+    p = embedder(model)
+    expected = p(PHOTOS[0]).get()[0].tobytes()
+    ends = threading.Event()
+
+    def work():
+        while not ends.is_set():
+            p.batch(PHOTOS)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(4):
+            time.sleep(0.03)
+            assert in_child(lambda: [p.batch(PHOTOS), p(PHOTOS[0])] and None) == 0
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+    assert p(PHOTOS[0]).get()[0].tobytes() == expected
+
+
+def test_a_child_may_drop_and_exit_in_its_own_way():
+    p = embedder("null:16")
+    kept = [p(PHOTOS[0]).get()[0]]
+
+    def child():
+        nonlocal p
+        p = None
+        kept.clear()
+        pipilo._core.close()
+
+    assert in_child(child) == 0
+
+
+def test_a_grandchild():
+    p = embedder("null:16")
+    p(PHOTOS[0])
+
+    def child():
+        p(PHOTOS[0])
+        assert in_child(lambda: p(PHOTOS[0])) == 0
+
+    assert in_child(child) == 0
+
+
+def test_a_run_begun_before_the_fork_is_an_error():
+    p = pipe.input("p").map("p", "v", ops.image_embedding.timm("null:16")).map(
+        "v", "n", len).output("n")
+    results = p.stream(PHOTOS * 50)
+    next(results)
+
+    def child():
+        with pytest.raises(ValueError, match="began before the process forked"):
+            next(results)
+        assert p(PHOTOS[0]).get() == [16]
+
+    assert in_child(child) == 0
+    assert len(list(results)) == len(PHOTOS) * 100 - 1
+
+
+def test_a_fork_inside_a_node():
+    status = []
+
+    def forks(v):
+        child = os.fork()
+        if child == 0:
+            return v
+        _, code = os.waitpid(child, 0)
+        status.append(os.waitstatus_to_exitcode(code))
+        return v
+
+    p = pipe.input("p").map("p", "v", ops.image_embedding.timm("null:16")).map(
+        "v", "w", forks).output("w")
+    parent = os.getpid()
+    try:
+        p(PHOTOS[0])
+    except ValueError as error:
+        if os.getpid() != parent:
+            os._exit(7 if "forked" in str(error) else 8)
+        raise
+    finally:
+        if os.getpid() != parent:
+            os._exit(9)
+    assert status == [7]
+
+
+def embed(path):
+    return embedder("null:16")(path).get()[0].tolist()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(method):
+    expected = [embed(path) for path in PHOTOS]
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map_async(embed, PHOTOS).get(60) == expected

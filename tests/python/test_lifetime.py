@@ -1,0 +1,254 @@
+"""What is freed, and when: by count, at the end of a `with`, at exit; Ctrl-C."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+
+import pipilo
+from pipilo import DataQueue, ops, pipe
+
+
+def alive():
+    gc.collect()
+    found = pipilo.stats()
+    return {kind: found[kind] for kind in ("values", "images", "pipelines", "runs", "allocations")}
+
+
+class Thing:
+    pass
+
+
+def test_objects_go_by_count():
+    before = alive()
+    thing = Thing()
+    gone = weakref.ref(thing)
+    count = sys.getrefcount(thing)
+    p = pipe.input("x").map("x", "y", lambda x: [x]).flat_map("y", "z", lambda y: y).output("x", "z")
+    result = p(thing)
+    assert sys.getrefcount(thing) > count
+    assert result.get() == [thing, thing]
+    del result
+    assert sys.getrefcount(thing) == count
+    del thing
+    assert gone() is None
+    del p
+    assert alive() == before
+
+
+def test_what_a_failure_held_goes():
+    before = alive()
+
+    def fail(x):
+        raise ValueError(x)
+
+    p = pipe.input("x").map("x", "y", lambda x: [x] * 3).flat_map("y", "z", lambda y: y).map(
+        "z", "w", fail).output("w")
+    thing = Thing()
+    gone = weakref.ref(thing)
+    for _ in range(10):
+        with pytest.raises(RuntimeError):
+            p(thing)
+    del thing
+    gc.collect()
+    assert gone() is None
+    del p
+    assert alive() == before
+
+
+def test_a_pipeline_that_holds_itself():
+    before = alive()
+
+    class Holder:
+        def __init__(self):
+            self.p = pipe.input("x").map("x", "y", self.method).output("y")
+
+        def method(self, x):
+            return x
+
+    holder = Holder()
+    assert holder.p(1).get() == [1]
+    gone = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert gone() is None
+    assert alive() == before
+
+
+def test_streams_that_are_left():
+    before = alive()
+    p = pipe.input("x").map("x", "y", lambda x: x).output("y")
+    results = p.stream(Thing() for _ in range(1000))
+    next(results)
+    del results, p
+    assert alive() == before
+
+
+def test_callables_are_never_copied():
+    class Locked:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+        def __call__(self, x):
+            with self.lock:
+                return id(self), x
+
+    fn = Locked()
+    count = sys.getrefcount(fn)
+    p = pipe.input("x").map("x", "y", fn).map("x", "z", fn).output("y", "z")
+    assert p(1).get() == [(id(fn), 1), (id(fn), 1)]
+    del p
+    assert sys.getrefcount(fn) == count
+
+
+def test_a_pipeline_per_call():
+    numpy = pytest.importorskip("numpy")
+    vector = numpy.array([3.0, 4.0])
+
+    def once():
+        p = pipe.input("x").map("x", "y", ops.towhee.np_normalize()).map("y", "z", sum).output("z")
+        p(vector)
+
+    once()
+    before = alive()
+    count, threads = sys.getrefcount(vector), len(os.listdir("/proc/self/task"))
+    for _ in range(300):
+        once()
+    assert alive() == before
+    assert sys.getrefcount(vector) == count
+    assert len(os.listdir("/proc/self/task")) == threads
+
+
+def test_native_memory_lives_as_long_as_its_array():
+    numpy = pytest.importorskip("numpy")
+    before = alive()
+    p = pipe.input("x").map("x", "y", ops.towhee.np_normalize()).output("y")
+    array = p(numpy.array([3.0, 4.0])).get()[0]
+    part = array[1:]
+    del array, p
+    gc.collect()
+    assert part[0] == 0.8
+    assert not part.flags.writeable
+    del part
+    assert alive() == before
+
+
+def test_reduce_iterators_outlive_their_call_without_harm():
+    kept = []
+    p = pipe.input("x").flat_map("x", "y", range).reduce("y", "z", kept.append).output("z")
+    p(3)
+    with pytest.raises(RuntimeError):
+        next(kept[0])
+
+
+def test_references_dropped_by_threads_of_the_pool():
+    numpy = pytest.importorskip("numpy")
+    before = alive()
+    p = pipe.input("x").flat_map("x", "y", lambda x: x).map(
+        "y", "z", ops.towhee.np_normalize()).map("z", "n", ops.towhee.np_normalize()).output("n")
+    gone = []
+    for _ in range(20):
+        arrays = [numpy.array([1.0, i]) for i in range(200)]
+        gone += [weakref.ref(array) for array in arrays]
+        assert p(arrays).size == 200
+        del arrays
+    pipilo.stats()
+    del p
+    assert alive() == before
+    assert not any(array() is not None for array in gone)
+
+
+def test_a_result_is_a_queue_of_its_own():
+    p = pipe.input("x").output("x")
+    assert isinstance(p(1), DataQueue)
+    assert p(1).sealed
+
+
+def run_python(code, seconds=30, **kws):
+    return subprocess.run([sys.executable, "-X", "dev", "-c", code], timeout=seconds,
+                          capture_output=True, text=True, **kws)
+
+
+NATIVE = """
+import numpy, threading, os
+from pipilo import pipe, ops
+p = pipe.input('x').flat_map('x', 'y', lambda x: x).map('y', 'z', ops.towhee.np_normalize()).output('z')
+arrays = [numpy.array([1.0, i]) for i in range(500)]
+p(arrays)
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "del p",
+        "kept = p(arrays)",
+        "results = p.stream([arrays] * 3); next(results)",
+        "threading.Thread(target=lambda: [p(arrays) for _ in range(20)]).start()",
+        "threading.Thread(target=lambda: [p(arrays) for _ in range(10**6)], daemon=True).start()",
+        "import atexit; atexit.register(lambda: p(arrays))",
+        "raise SystemExit(0)",
+        "import sys; sys.setrecursionlimit(10**4)",
+    ],
+)
+def test_the_interpreter_ends(end):
+    pytest.importorskip("numpy")
+    done = run_python(NATIVE + end)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "pipe.input('x').map('x', 'y', lambda x: x)",
+        "pipe.input('x').map('x', 'y', ops.towhee.np_normalize())",
+        "pipe.input('x').flat_map('x', 'y', lambda x: iter(int, 1)).window_all('y', 'z', len)",
+    ],
+)
+def test_ctrl_c(step):
+    pytest.importorskip("numpy")
+    code = f"""
+import numpy, itertools
+from pipilo import pipe, ops
+p = {step}.output('x')
+print('begun', flush=True)
+try:
+    for result in p.stream(itertools.repeat(numpy.array([3.0, 4.0]))):
+        pass
+except KeyboardInterrupt:
+    print('interrupted', flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    assert process.communicate(timeout=20)[0] == "interrupted\n"
+    assert time.monotonic() - sent < 3
+    assert process.returncode == 0
+
+
+def test_subinterpreters_are_refused():
+    code = """
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+i = interpreters.create()
+try:
+    error = interpreters.run_string(i, "import pipilo")
+except Exception as e:
+    error = e
+print(error)
+"""
+    done = run_python(code)
+    assert done.returncode == 0
+    assert "subinterpreter" in done.stdout
