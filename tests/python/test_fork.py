@@ -129,7 +129,7 @@ def test_a_run_begun_before_the_fork_is_an_error():
         assert p(PHOTOS[0]).get() == [16]
 
     assert in_child(child) == 0
-    assert len(list(results)) == len(PHOTOS) * 100 - 1
+    assert len(list(results)) == len(PHOTOS) * 50 - 1
 
 
 def test_a_fork_inside_a_node():
