@@ -1,11 +1,15 @@
 // embed.c: `pipilo embed`: pictures to vectors in a file, with a progress bar and a summary.
 #include "embed.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pipilo/pipilo.h>
 
@@ -25,9 +29,8 @@ struct job {
     FILE *words; // where the summary goes
     struct progress progress;
     int64_t rows;
-    int64_t errors[CODES];     // by code
-    struct pipilo_error first; // of the row that stopped it
-    double started;            // when the model was loaded and the run began
+    int64_t errors[CODES]; // by code
+    double started;        // when the model was loaded and the run began
 
     // Counting the pictures goes on beside the run.
     pthread_t counter;
@@ -110,10 +113,7 @@ static int take_row(void *cookie, const pipilo_row *row)
     job->progress.errors++;
     job->errors[error->code < 0 && error->code > -CODES ? -error->code : 0]++;
     show_error(job, pipilo_value_string(pipilo_row_value(row, 0)), error);
-    if (strcmp(job->options->on_error, "row") == 0)
-        return 0;
-    job->first = *error;
-    return 1;
+    return 0;
 }
 
 static void tick(void *cookie)
@@ -281,18 +281,27 @@ static int embed(struct job *job, const char *text, struct pipilo_error *err)
     return result;
 }
 
+// What a run that was stopped leaves.
+static const char *what_is_left(const struct embed_options *options)
+{
+    if (strcmp(options->out, "-") == 0)
+        return "the rows that were ready are written";
+    return options->update && embed_keeps(options->out) ? "OUT keeps the rows it has got"
+                                                        : "nothing was written";
+}
+
 static int report(struct job *job, int result, const struct pipilo_error *err)
 {
-    if (job->first.code < 0) {
-        say("stopped at the first error; nothing was written");
-        return pipilo_error_exit_status(job->first.code);
-    }
     if (result == PIPILO_ECANCELED && signals_caught()) {
-        say("stopped after %lld rows; nothing was written", (long long)job->rows);
+        say("stopped after %lld rows; %s", (long long)job->rows, what_is_left(job->options));
         return pipilo_error_exit_status(PIPILO_ECANCELED);
     }
-    if (result < 0)
-        return say_error(err);
+    if (result < 0) {
+        int status = say_error(err);
+        if (strcmp(job->options->on_error, "stop") == 0)
+            say("stopped at the first error; %s", what_is_left(job->options));
+        return status;
+    }
     if (job->options->json)
         json_summary(job);
     else if (!job->options->quiet)
@@ -300,15 +309,37 @@ static int report(struct job *job, int result, const struct pipilo_error *err)
     return error_count(job) > 0 ? EXIT_ROWS : 0;
 }
 
+// A list in a pipe takes the place of standard input: a signal can end that (see relay.h).
+static int list_to_stdin(struct embed_options *options)
+{
+    struct stat status;
+    const char *list = options->files_from;
+    if (list == NULL || strcmp(list, "-") == 0 || stat(list, &status) < 0 ||
+        !S_ISFIFO(status.st_mode))
+        return 0;
+    int fd = open(list, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+        say("cannot open the list %s: %s", list, strerror(errno));
+        return -1;
+    }
+    close(fd);
+    options->files_from = "-";
+    return 0;
+}
+
 static int run_embed(const void *stored, char **operands, int count)
 {
-    const struct embed_options *options = stored;
+    struct embed_options own = *(const struct embed_options *)stored;
+    const struct embed_options *options = &own;
     if (count == 0 && options->files_from == NULL)
         return say_usage("embed", "there is nothing to embed: name pictures, folders or archives");
     if (options->model == NULL)
         return say_usage("embed", "no model is given: -m MODEL (`pipilo models` lists them)");
     if (options->out == NULL)
         return say_usage("embed", "no output is given: -o OUT, such as -o pictures.db");
+    signals_catch();
+    if (!options->explain && list_to_stdin(&own) < 0)
+        return signals_caught() ? pipilo_error_exit_status(PIPILO_ECANCELED) : EXIT_NOT_FOUND;
     char *text = embed_pipeline(options);
     if (text == NULL)
         return EXIT_USAGE;
@@ -322,7 +353,6 @@ static int run_embed(const void *stored, char **operands, int count)
                        .count = (size_t)count };
     struct pipilo_error err;
     job.words = strcmp(options->out, "-") == 0 ? stderr : stdout;
-    signals_catch();
     // Nobody listening is no reason to lose an OUT.
     if (job.words == stdout)
         signal(SIGPIPE, SIG_IGN);
@@ -374,7 +404,8 @@ static const struct option_row rows[] = {
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
       .help = "threads to work with; 0: one for each processor core" },
     { 0, "batch", "N", OPTION_INT, AT(batch), .fallback = "0", .max = 1024,
-      .help = "pictures the engine takes at once; 0: what is fastest for it" },
+      .help = "pictures the engine takes at once; 0: what is fastest for it. Another number may "
+              "change the last bits of a vector" },
     { 0, "memory", "SIZE", OPTION_SIZE, AT(memory),
       .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
     { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "say nothing but what is fatal" },

@@ -21,4 +21,7 @@ char *embed_pipeline(const struct embed_options *options);
 // What kind of file OUT is, in words.
 const char *embed_kind(const char *out);
 
+// Whether an OUT of this name is updated in place, batch by batch.
+bool embed_keeps(const char *out);
+
 #endif

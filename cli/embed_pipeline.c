@@ -34,6 +34,12 @@ const char *embed_kind(const char *out)
     return kind < 0 ? "lines of JSON" : kinds[kind].kind;
 }
 
+bool embed_keeps(const char *out)
+{
+    int kind = kind_of(out);
+    return kind >= 0 && strcmp(kinds[kind].op, "write_sqlite") == 0;
+}
+
 // Arguments of one call, written one after the other; those at their default are left out.
 struct call {
     FILE *text;
@@ -112,6 +118,7 @@ static void put_write(FILE *text, const struct embed_options *options, const cha
     add_settings(&call, options);
     add_flag(&call, "force", options->force);
     add_flag(&call, "update", options->update);
+    add_text(&call, "on_error", options->on_error, "row");
     add_flag(&call, "thumbnails", options->thumbnails);
     fputc(')', text);
 }

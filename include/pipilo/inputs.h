@@ -22,9 +22,10 @@ extern "C" {
 
 // Counts what read_dir would give for `inputs` without reading a picture. *out is -1 where that
 // cannot be known without reading everything: an archive is among them, or the names come from
-// standard input. `files_from` (may be NULL) is read too; "-" is not touched. `go_on` (may be NULL)
-// is asked now and then; false stops (PIPILO_ECANCELED). Errors: PIPILO_ENOTFOUND and PIPILO_EIO
-// for `files_from`, PIPILO_ENOMEM; an input that is not there counts as one.
+// standard input or a pipe. `files_from` (may be NULL) is read too where it is a regular file; "-"
+// and pipes are not touched. `go_on` (may be NULL) is asked now and then; false stops
+// (PIPILO_ECANCELED). Errors: PIPILO_ENOTFOUND and PIPILO_EIO for `files_from`, PIPILO_ENOMEM; an
+// input that is not there counts as one.
 PIPILO_API int pipilo_inputs_count(int64_t *out, const char *const *inputs, size_t count,
                                    const char *files_from, bool (*go_on)(void *cookie),
                                    void *cookie, struct pipilo_error *err);

@@ -2,6 +2,7 @@
 #include <pipilo/inputs.h>
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fail.h"
 #include "source/source.h"
@@ -40,8 +41,12 @@ int pipilo_inputs_count(int64_t *out, const char *const *inputs, size_t count,
                                           .count = count,
                                           .files_from = files_from };
     struct plo_source *source = NULL;
+    struct stat status;
     *out = -1;
     if (files_from != NULL && strcmp(files_from, "-") == 0)
+        return 0;
+    // What can be read once only is for the run to read.
+    if (files_from != NULL && stat(files_from, &status) == 0 && !S_ISREG(status.st_mode))
         return 0;
     PLO_TRY(plo_source_open(&source, &options, err));
     int result = count_items(out, source, go_on, cookie, err);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "core/fail.h"
+#include "model/catalogue.h"
 
 enum { MAX_NAMES = 10000 };
 
@@ -88,6 +89,19 @@ int plo_model_names(char ***out, struct pipilo_error *err)
     return 0;
 }
 
+// The model of the catalogue that is, or may be, meant.
+static const char *nearest_pulled(const char *spec)
+{
+    size_t count;
+    const struct plo_catalogue_entry *entries = plo_catalogue(&count);
+    const char **names = plo_alloc0(count + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < count; i++)
+        names[i] = entries[i].name;
+    const char *nearest = names != NULL ? plo_str_nearest(spec, names) : NULL;
+    plo_free(names);
+    return nearest;
+}
+
 static int unknown(const char *spec, struct pipilo_error *err)
 {
     char **names = NULL, *home = NULL;
@@ -97,12 +111,15 @@ static int unknown(const char *spec, struct pipilo_error *err)
         return PIPILO_ENOTFOUND;
     }
     const char *nearest = plo_str_nearest(spec, (const char *const *)(void *)names);
+    const char *pulled = nearest == NULL ? nearest_pulled(spec) : NULL;
     struct plo_str all = PLO_STR_INIT;
     for (size_t i = 0; names[i] != NULL && i < 8; i++)
         plo_str_addf(&all, "%s%s", i > 0 ? ", " : "; there are ", names[i]);
-    plo_fail(err, PIPILO_ENOTFOUND, "no model '%.100s' here or in %.120s%s%s%s%s", spec, home,
+    plo_fail(err, PIPILO_ENOTFOUND, "no model '%.100s' here or in %.120s%s%s%s%s%s%s", spec, home,
              nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
-             nearest != NULL ? ")" : "", all.data != NULL ? all.data : ", which is empty");
+             nearest != NULL ? ")" : "", all.data != NULL ? all.data : ", which is empty",
+             pulled != NULL ? "; to be fetched: pipilo models pull " : "",
+             pulled != NULL ? pulled : "");
     plo_str_reset(&all);
     plo_free(home);
     plo_model_names_free(names);
@@ -171,6 +188,8 @@ static int resolve(struct plo_model_files *out, const char *spec, struct pipilo_
     char *folder =
         plo_card_name_ok(spec) && has_card(home, spec) ? plo_file_join(home, spec) : NULL;
     plo_free(home);
+    if (folder == NULL && access(spec, F_OK) == 0)
+        return plo_fail(err, PIPILO_ENOTFOUND, "%s holds no model.json", spec);
     return folder != NULL ? from_folder(out, folder, err) : unknown(spec, err);
 }
 

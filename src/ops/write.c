@@ -60,6 +60,7 @@ int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *er
     write->embedding = plo_embedding_of_args(args);
     write->force = pipilo_args_bool(args, "force");
     write->update = pipilo_args_bool(args, "update");
+    write->stop = strcmp(pipilo_args_string(args, "on_error"), "stop") == 0;
     write->thumbnail = plo_thumbnail_target();
     write->thumbnail_options = write->embedding.decode;
     write->thumbnail_options.fast = true;
@@ -183,6 +184,8 @@ static int write_row(const struct plo_write *write, const struct plo_write_run *
     if (in[0]->kind == PIPILO_ERROR)
         return plo_fail(err, failed->code, "%s", failed->message);
     PLO_TRY(set_source(&row, members, in[0], err));
+    if (failed != NULL && write->stop)
+        return plo_fail(err, failed->code, "%.160s: %s", row.source, failed->message);
     if (columns > 2)
         set_picture(write, run, &row, in[1]);
     if (failed != NULL) {

@@ -16,6 +16,7 @@ struct plo_write {
     char *settings;
     size_t dim;
     bool force, update;
+    bool stop;       // the first row that failed fails the run
     bool thumbnails; // set by the operator that can keep them, before plo_write_open
     struct plo_preprocess thumbnail;
     struct plo_decode_options thumbnail_options;
@@ -52,6 +53,11 @@ void plo_write_close(void *state);
           .type = PIPILO_PARAM_BOOL,                                                       \
           .fallback = "False",                                                             \
           .help = "add to what is there; read_dir(update=path) passes over what it has" }, \
+        { .name = "on_error",                                                              \
+          .type = PIPILO_PARAM_STRING,                                                     \
+          .fallback = "'row'",                                                             \
+          .choices = "row|stop",                                                           \
+          .help = "row: what failed is a row that says so; stop: it ends the run" },       \
         { .name = "device",                                                                \
           .type = PIPILO_PARAM_STRING,                                                     \
           .fallback = "None",                                                              \

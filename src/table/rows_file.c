@@ -135,6 +135,21 @@ static int check_free(const struct plo_table *table, const char *path, struct pi
     return !may && lstat(path, &status) == 0 ? plo_table_fail_exists(path, err) : 0;
 }
 
+// The rows of an X.npy are no store of their own: adding to them would tear the three files apart.
+static int check_own(const struct plo_table *table, struct pipilo_error *err)
+{
+    struct stat status;
+    char *npy = plo_rows_file_beside(table->path, ".npy");
+    int result = 0;
+    if (npy == NULL)
+        result = plo_fail_nomem(err, 0);
+    else if (lstat(npy, &status) == 0)
+        result = plo_fail(err, PIPILO_EEXISTS,
+                          "%s holds the rows of %s, which is the one to update", table->path, npy);
+    plo_free(npy);
+    return result;
+}
+
 int plo_rows_file_create(struct plo_rows_file *file, const struct plo_table *table,
                          const char *lines_path, size_t vector_dim, bool update,
                          struct pipilo_error *err)
@@ -152,6 +167,8 @@ int plo_rows_file_create(struct plo_rows_file *file, const struct plo_table *tab
     int result = 0;
     if (meta_path == NULL || lines_partial == NULL || meta_partial == NULL || spool == NULL)
         result = plo_fail_nomem(err, 0);
+    if (result == 0 && own && update)
+        result = check_own(table, err);
     if (result == 0)
         result = check_free(table, lines_path, err);
     if (result == 0)

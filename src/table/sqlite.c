@@ -299,7 +299,8 @@ static int finish(struct plo_table *table, struct pipilo_error *err)
     PLO_TRY(leave_wal(table, err));
     plo_sqlite_close_db(s);
     PLO_TRY(plo_outfile_sync(&s->claim, err));
-    if (table->options.force)
+    // A journal whose database is gone would be rolled back into this one.
+    if (table->options.force || access(table->path, F_OK) < 0)
         PLO_TRY(remove_beside(table->path, err));
     return plo_outfile_place(&s->claim, table->options.force, err);
 }

@@ -197,12 +197,30 @@ int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, i
     return result;
 }
 
+static int open_and_read(struct plo_table *table, bool writable, struct pipilo_error *err)
+{
+    PLO_TRY(plo_sqlite_open(table, table->path, writable, err));
+    return plo_sqlite_read_meta(table, &table->meta, &table->rows, err);
+}
+
+// An update that was killed left a batch half written, which must be taken back before the file can
+// be read.
+static bool needs_recovery(struct sqlite3 *db)
+{
+    int code = db != NULL ? sqlite3_extended_errcode(db) : SQLITE_OK;
+    return code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY;
+}
+
 int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err)
 {
     PLO_TRY(plo_sqlite_init(table, err));
-    PLO_TRY(plo_sqlite_open(table, table->path, false, err));
-    PLO_TRY(plo_sqlite_read_meta(table, &table->meta, &table->rows, err));
     struct plo_sqlite *s = table->priv;
+    int result = open_and_read(table, false, err);
+    if (result < 0 && needs_recovery(s->db)) {
+        plo_sqlite_close_db(s);
+        result = open_and_read(table, true, err);
+    }
+    PLO_TRY(result);
     PLO_TRY(plo_sqlite_prepare(table, &s->vectors,
                                "SELECT row, vector FROM rows WHERE row>=?1 AND row<?2 "
                                "ORDER BY row",

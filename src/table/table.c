@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "core/fail.h"
+#include "core/fingerprint.h"
 #include "core/live.h"
 #include "table/kinds.h"
 
@@ -73,6 +74,11 @@ void plo_table_meta_reset(struct plo_table_meta *meta)
 int plo_table_meta_match(const struct plo_table_meta *stored, const struct plo_table_meta *own,
                          const char *path, struct pipilo_error *err)
 {
+    struct pipilo_error what;
+    if (strcmp(stored->fingerprint, own->fingerprint) != 0 &&
+        plo_fingerprint_compare(stored->fingerprint_json, own->fingerprint_json, &what) ==
+            PIPILO_EMISMATCH)
+        return plo_fail(err, PIPILO_EMISMATCH, "%.160s: %s", path, what.message);
     if (strcmp(stored->fingerprint, own->fingerprint) != 0)
         return plo_fail(err, PIPILO_EMISMATCH,
                         "the vectors in %s have the fingerprint %s, this run's have %s", path,

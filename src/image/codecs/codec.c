@@ -91,7 +91,14 @@ int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
     memset(decoder->state, 0, codec->state_size);
     decoder->width = info->stored_width;
     decoder->height = info->stored_height;
-    return codec->open(decoder, err);
+    PLO_TRY(codec->open(decoder, err));
+    // Who asked made room for what the header said: a decoder that reads it in another way must
+    // not pass that.
+    if (decoder->shrink <= 1 &&
+        (decoder->width != info->stored_width || decoder->height != info->stored_height))
+        return plo_fail(err, PIPILO_ECORRUPT, "the header says %u x %u pixels, the data %u x %u",
+                        info->stored_width, info->stored_height, decoder->width, decoder->height);
+    return 0;
 }
 
 int plo_decoder_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)

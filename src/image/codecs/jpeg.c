@@ -22,6 +22,7 @@ enum {
 // --- the header ----------------------------------------------------------------------------------
 
 enum {
+    TEM = 0x01, // without a length, as are the restarts and SOI
     SOI = 0xd8,
     EOI = 0xd9,
     SOS = 0xda,
@@ -108,7 +109,7 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
         const uint8_t *p = plo_input_at(input, offset, 4);
         if (p == NULL)
             return plo_fail(err, PIPILO_ETRUNCATED, "the data end in the header");
-        if (p[0] != 0xff || p[1] == 0xff || p[1] == 0 || (p[1] >= 0xd0 && p[1] <= SOI)) {
+        if (p[0] != 0xff || p[1] == 0xff || p[1] <= TEM || (p[1] >= 0xd0 && p[1] <= SOI)) {
             offset++; // filling, or bytes that belong nowhere
             continue;
         }

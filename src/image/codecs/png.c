@@ -128,7 +128,9 @@ static int start(struct plo_decoder *decoder, struct state *state, struct pipilo
     if (state->png == NULL)
         return plo_fail_nomem(err, 0);
     spng_set_image_limits(state->png, decoder->options->max_side, decoder->options->max_side);
-    spng_set_chunk_limits(state->png, INT32_MAX, MAX_METADATA);
+    // Refused, and no limit set, where the first is above the second.
+    if (spng_set_chunk_limits(state->png, MAX_METADATA, MAX_METADATA) != 0)
+        return plo_fail(err, PIPILO_EINTERNAL, "libspng takes no limits");
     int code = spng_set_png_buffer(state->png, decoder->data, decoder->size);
     if (code == 0)
         code = spng_get_ihdr(state->png, &state->header);

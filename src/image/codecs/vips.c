@@ -231,6 +231,10 @@ static int probe_file(struct plo_input *input, struct plo_image_info *info,
                       struct pipilo_error *err)
 {
     uint64_t got = 0;
+    if (input->size > PLO_DECODE_OPTIONS_INIT.max_bytes)
+        return plo_fail(err, PIPILO_ELIMIT, "the file has %llu bytes, the limit is %llu",
+                        (unsigned long long)input->size,
+                        (unsigned long long)PLO_DECODE_OPTIONS_INIT.max_bytes);
     uint8_t *bytes = plo_alloc((size_t)input->size);
     if (bytes == NULL)
         return plo_fail_nomem(err, (size_t)input->size);

@@ -209,7 +209,7 @@ static void test_unreadable_folder(void **state)
 static void test_deep_folders(void **state)
 {
     (void)state;
-    char name[8];
+    char name[16];
     int depth = 0;
     char here[4096];
     assert_non_null(getcwd(here, sizeof here));
