@@ -1,13 +1,14 @@
 #!/bin/sh
 # test.sh: all tests, each stage run whatever the one before it said; the last line counts them.
 #
-# usage: tools/test.sh [STAGE...]      stages: style gcc compare sanitize clang
+# usage: tools/test.sh [STAGE...]      stages: style gcc compare sanitize clang python
 #
 #   style     what tests/style/check.py checks
 #   gcc       gcc with -Werror, and the C tests with recorded answers
 #   compare   pipilo beside others' work: Pillow, ONNX Runtime, numpy, sqlite3; and the command line
 #   sanitize  the C tests again under ASan and UBSan
 #   clang     a clang build with -Werror
+#   python    the Python package, as a wheel in an environment of its own
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ tools/setup.sh test
 PATH=$PWD/.deps/venv/bin:$PATH
 export PATH
 
-stages=${*:-style gcc compare sanitize clang}
+stages=${*:-style gcc compare sanitize clang python}
 passed=0
 failed=0
 skipped=0
@@ -55,6 +56,8 @@ stage_clang() {
     CC=clang CXX=clang++ tools/configure.sh build/clang -Dtests=true --werror || return 1
     ninja --quiet -C build/clang && echo "clang builds it without a warning"
 }
+
+stage_python() { tools/python_test.sh; }
 
 # count: passed, failed and skipped, by the closing lines of meson, pytest and the style check.
 count() {
