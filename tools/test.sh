@@ -49,6 +49,7 @@ stage_sanitize() {
     CC=gcc CXX=g++ tools/configure.sh build/sanitize -Dtests=true --werror \
         -Db_sanitize=address,undefined -Doptimization=1 || return 1
     ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
+        LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build_and_test build/sanitize
 }
 
