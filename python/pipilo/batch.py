@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ def stream(
     many = pipeline._over_a_stream()
     if many is not None:
         return _together(pipeline, many, inputs, on_error)
+    if pipeline._core.is_native():
+        return _side_by_side(pipeline, inputs, on_error)
     return _one_by_one(pipeline, inputs, on_error)
 
 
@@ -82,6 +86,30 @@ def _together(
             raise source.error
     finally:
         rows.close()
+
+
+def _side_by_side(
+    pipeline: RuntimePipeline, inputs: Iterable[Any], on_error: str
+) -> Iterator[DataQueue]:
+    """Some runs at a time: the threads of the core work on those whose turn has not come."""
+    core, names, types = pipeline._core, pipeline._names, pipeline._types
+    runs: deque[_core.Run] = deque()
+    most = 2 * len(os.sched_getaffinity(0))
+
+    def result() -> DataQueue:
+        return DataQueue.from_columns(names, types, runs.popleft().columns())
+
+    try:
+        for item in inputs:
+            arguments = tuple(_arguments(pipeline, item))
+            runs.append(core.start(arguments, on_error == "raise", False))
+            if len(runs) == most:
+                yield result()
+        while runs:
+            yield result()
+    finally:
+        for run in runs:
+            run.close()
 
 
 async def acall(pipeline: RuntimePipeline, inputs: tuple[Any, ...]) -> DataQueue:

@@ -136,8 +136,8 @@ static PyObject *library_close(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     { "set_up", set_up, METH_VARARGS,
-      "set_up(empty, make_array, make_image, node_error, generator, path)\n\nWhat the package gives "
-      "the extension." },
+      "set_up(empty, make_array, make_image, node_error, generator, path)\n\n"
+      "What the package gives the extension." },
     { "stats", stats, METH_NOARGS, "stats()\n\nWhat is alive, and the memory budget." },
     { "operators", operators, METH_NOARGS, "operators()\n\nThe native operators' names." },
     { "set_memory", set_memory, METH_O, "set_memory(bytes)\n\nThe budget; 0 is the default." },

@@ -220,6 +220,8 @@ static PyObject *pipeline_start(PyObject *object, PyObject *args)
     plopy_drive_end(&drive);
     if (run->run == NULL)
         Py_CLEAR(run);
+    else if (self->native)
+        pipilo_run_begin(run->run);
     return (PyObject *)run;
 }
 
@@ -263,6 +265,25 @@ static PyObject *run_next(PyObject *object)
     return list;
 }
 
+// Run.columns(): all that is left, as Pipeline.call gives it.
+static PyObject *run_columns(PyObject *object, PyObject *unused)
+{
+    struct run *self = (struct run *)object;
+    struct plopy_drive drive;
+    (void)unused;
+    if (self->busy || self->run == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the run is over, or in another thread's hands");
+        return NULL;
+    }
+    plopy_drive_begin(&drive);
+    drive.run = self->run;
+    drive.aligned = self->aligned;
+    self->run = NULL;
+    PyObject *columns = collect(self->pipeline, &drive);
+    finish(&drive, self->pipeline->native);
+    return columns;
+}
+
 // Run.close(): ends it; what is left of it is dropped.
 static PyObject *run_close(PyObject *object, PyObject *unused)
 {
@@ -300,6 +321,8 @@ static void run_free(PyObject *object)
 }
 
 static PyMethodDef run_methods[] = {
+    { "columns", run_columns, METH_NOARGS,
+      "columns()\n\nAll rows that are left, as Pipeline.call gives them." },
     { "close", run_close, METH_NOARGS, "close()\n\nEnds the run and drops what is left of it." },
     { NULL, NULL, 0, NULL },
 };
@@ -391,8 +414,8 @@ static PyMethodDef pipeline_methods[] = {
     { "call_rows", FAST(pipeline_call_rows), METH_FASTCALL,
       "call_rows(*inputs)\n\nAs call, with errors in their rows." },
     { "start", pipeline_start, METH_VARARGS,
-      "start(inputs, strict, aligned)\n\nA Run, row by row. strict: the first error raises. aligned: "
-      "an Empty that a function gives keeps its place in the row." },
+      "start(inputs, strict, aligned)\n\nA Run, row by row. strict: the first error raises. "
+      "aligned: an Empty that a function gives keeps its place in the row." },
     { "scalars", pipeline_scalars, METH_NOARGS, "scalars()\n\nWhich outputs are SCALAR columns." },
     { "nodes", pipeline_nodes, METH_NOARGS, "nodes()\n\nThe nodes' names, as data flow." },
     { "is_native", pipeline_is_native, METH_NOARGS,

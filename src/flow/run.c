@@ -651,6 +651,12 @@ void pipilo_run_cancel(pipilo_run *run)
     unlock(run, false);
 }
 
+void pipilo_run_begin(pipilo_run *run)
+{
+    plo_run_lock(run);
+    unlock(run, true);
+}
+
 void pipilo_run_stop_at_errors(pipilo_run *run)
 {
     plo_run_lock(run);

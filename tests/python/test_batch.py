@@ -114,6 +114,28 @@ def test_native_rows_share_batches():
         p.batch([vectors[0], "text", vectors[1]])
 
 
+def test_native_runs_side_by_side():
+    numpy = pytest.importorskip("numpy")
+    read = []
+    p = (
+        pipe.input("x").filter("x", "y", "x", lambda x: x[0] > 0)
+        .map("y", "z", ops.towhee.np_normalize()).map("z", "w", lambda z: z.sum()).output("w")
+    )
+    vectors = [numpy.array([i % 2, 1.0]) for i in range(300)]
+    results = p.stream(read.append(v) or v for v in vectors)
+    assert next(results).to_list() == []
+    assert len(read) < 200
+    for i, result in enumerate(results, 1):
+        assert [round(w, 6) for (w,) in result.to_list()] == ([1.414214] if i % 2 else [])
+    bad = p.batch([vectors[1], "text", vectors[1]], on_error="row")
+    assert [r.size for r in bad] == [1, 1, 1]
+    assert isinstance(bad[1].get()[0], RuntimeError)
+    with pytest.raises(RuntimeError):
+        p.batch([vectors[1]] * 20 + ["text"] + [vectors[1]] * 20)
+    with pytest.raises(KeyError):
+        p.batch(v if i < 10 else {}["none"] for i, v in enumerate(vectors))
+
+
 def test_a_run_belongs_to_one_thread():
     inside, go = threading.Event(), threading.Event()
 

@@ -74,6 +74,10 @@ PIPILO_API int pipilo_value_next(const pipilo_value *iterator, pipilo_value **ou
 // Whether some node reads the input column as a native value: it must then not be an object.
 PIPILO_API bool pipilo_pipeline_input_is_native(const pipilo_pipeline *pipeline, size_t index);
 
+// Has the threads of the pool begin with what they can do; else they begin when the first row is
+// asked for. For a program that has several runs under way and takes the rows of one.
+PIPILO_API void pipilo_run_begin(pipilo_run *run);
+
 // From here on the first error value that comes out of any node fails the run, whether or not it
 // would reach an output. pipilo_run_failure then gives it (borrowed until the run is let go), or
 // NULL where the run did not fail by one.
