@@ -194,3 +194,130 @@ struct plo_buf *sample_png_header(uint32_t width, uint32_t height)
     }
     return buf;
 }
+
+struct plo_buf *sample_jpeg_tem(uint32_t width, uint32_t height)
+{
+    static const uint8_t tem[] = { 0xff, 0xd8, 0xff, 0x01 };
+    static const uint8_t frame[] = { 0xff, 0xc0, 0, 17, 8,    0, 8, 0,    8, 3,
+                                     1,    0x22, 0, 2,  0x11, 1, 3, 0x11, 1 };
+    // The length read behind TEM is the comment's marker, 0xfffe.
+    enum { LANDING = 4 + 0xfffe, SECOND = LANDING - 17, START = SECOND + 4 + 100 };
+    struct plo_buf *plain = sample_jpeg(width, height, SAMPLE_PLAIN, 0);
+    struct plo_buf *buf = plo_buf_create(START + plain->size - 2);
+    uint8_t *p = buf->data;
+    memset(p, 0, START);
+    memcpy(p, tem, sizeof tem);
+    const size_t comments[] = { 4, SECOND, START };
+    for (int i = 0; i < 2; i++) {
+        size_t length = comments[i + 1] - comments[i] - 2;
+        p[comments[i]] = 0xff;
+        p[comments[i] + 1] = 0xfe;
+        p[comments[i] + 2] = (uint8_t)(length >> 8);
+        p[comments[i] + 3] = (uint8_t)length;
+    }
+    memcpy(p + LANDING, frame, sizeof frame);
+    memcpy(p + START, plain->data + 2, plain->size - 2);
+    plo_buf_unref(&plain);
+    return buf;
+}
+
+struct plo_buf *sample_tiff_twice(uint32_t width, uint32_t height, bool real_first)
+{
+    enum { TAGS = 11, BITS = 8 + 2 + 12 * TAGS + 4, PIXELS = BITS + 6 };
+    uint32_t size = 3 * width * height;
+    const uint32_t tags[TAGS][3] = {
+        // tag | type << 16, count, value
+        { 256 | 4 << 16, 1, real_first ? width : 8 },
+        { 256 | 4 << 16, 1, real_first ? 8 : width },
+        { 257 | 4 << 16, 1, real_first ? height : 8 },
+        { 257 | 4 << 16, 1, real_first ? 8 : height },
+        { 258 | 3 << 16, 3, BITS },
+        { 259 | 3 << 16, 1, 1 },
+        { 262 | 3 << 16, 1, 2 },
+        { 273 | 4 << 16, 1, PIXELS },
+        { 277 | 3 << 16, 1, 3 },
+        { 278 | 4 << 16, 1, height },
+        { 279 | 4 << 16, 1, size },
+    };
+    struct plo_buf *buf = plo_buf_create(PIXELS + size);
+    memset(buf->data, 0, buf->size);
+    memcpy(buf->data, "II*\0\x08\0\0\0", 8);
+    buf->data[8] = TAGS;
+    for (size_t i = 0; i < TAGS; i++) {
+        for (size_t k = 0; k < 3; k++)
+            put32(buf->data + 10 + 12 * i + 4 * k, tags[i][k]);
+    }
+    for (int i = 0; i < 3; i++)
+        buf->data[BITS + 2 * i] = 8;
+    return buf;
+}
+
+struct bits {
+    uint8_t *at;
+    uint32_t held, count;
+};
+
+static void put_bits(struct bits *bits, uint32_t value, uint32_t count)
+{
+    bits->held |= value << bits->count;
+    for (bits->count += count; bits->count >= 8; bits->count -= 8, bits->held >>= 8)
+        *bits->at++ = (uint8_t)bits->held;
+}
+
+static void put32_big(uint8_t *p, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+// Zeros as zlib packs them, by the fixed codes of deflate: one, and then copies of 258.
+static size_t pack_zeros(uint8_t *out, size_t count)
+{
+    struct bits bits = { .at = out + 2 };
+    size_t copies = count / 258, unpacked = 1 + 258 * copies;
+    out[0] = 0x78;
+    out[1] = 0x01;
+    put_bits(&bits, 3, 3);
+    put_bits(&bits, 0x0c, 8);
+    for (size_t i = 0; i < copies; i++)
+        put_bits(&bits, 0xa3, 13);
+    put_bits(&bits, 0, 7 + 7); // the end, and what fills the last byte
+    put32_big(bits.at, (uint32_t)(unpacked % 65521) << 16 | 1);
+    return (size_t)(bits.at - out) + 4;
+}
+
+static uint32_t crc_of(const uint8_t *data, size_t size)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    return ~crc;
+}
+
+struct plo_buf *sample_png_packed(const char *type, size_t unpacked)
+{
+    enum { HEADER = 33, NAME = 64 };
+    struct plo_buf *plain = sample_png(8, 8, false);
+    uint8_t *chunk = malloc(NAME + unpacked / 128);
+    bool international = strcmp(type, "iTXt") == 0;
+    // The name, and the method; before that a flag and behind it two texts in the one case.
+    const char *name = international ? "a\0\1\0\0" : "a\0";
+    size_t size = 8;
+    memcpy(chunk + 4, type, 4);
+    memcpy(chunk + size, name, international ? 6 : 3);
+    size += international ? 6 : 3;
+    size += pack_zeros(chunk + size, unpacked);
+    put32_big(chunk, (uint32_t)size - 8);
+    put32_big(chunk + size, crc_of(chunk + 4, size - 4));
+    size += 4;
+    struct plo_buf *buf = plo_buf_create(plain->size + size);
+    memcpy(buf->data, plain->data, HEADER);
+    memcpy(buf->data + HEADER, chunk, size);
+    memcpy(buf->data + HEADER + size, plain->data + HEADER, plain->size - HEADER);
+    free(chunk);
+    plo_buf_unref(&plain);
+    return buf;
+}

@@ -30,6 +30,16 @@ struct plo_buf *sample_webp(uint32_t width, uint32_t height, bool lossless);
 struct plo_buf *sample_bmp(uint32_t width, uint32_t height);
 struct plo_buf *sample_gif(uint32_t width, uint32_t height); // grey, red channel of the pattern
 
+// A JPEG of the pattern before which stand a marker without a length (TEM) and comments, so that
+// who reads a length behind that marker comes to a header of 8 x 8 pixels in a comment.
+struct plo_buf *sample_jpeg_tem(uint32_t width, uint32_t height);
+
+// A TIFF of zeros with tags for width and height that come twice: once as they are, once as 8.
+struct plo_buf *sample_tiff_twice(uint32_t width, uint32_t height, bool real_first);
+
+// A PNG with a chunk of that type (zTXt, iCCP or iTXt) that unpacks to `unpacked` zeros.
+struct plo_buf *sample_png_packed(const char *type, size_t unpacked);
+
 // A PNG header that claims a size, without the pixels.
 struct plo_buf *sample_png_header(uint32_t width, uint32_t height);
 

@@ -214,6 +214,49 @@ static void limits_come_before_memory(void **test)
     }
 }
 
+// Room is made for what the probe found; a decoder that finds something else must not pass it.
+static void headers_read_in_two_ways(void **test)
+{
+    (void)test;
+    struct pipilo_error err = { 0 };
+    struct plo_pixels plain = { 0 }, pixels = { 0 };
+    struct plo_buf *bytes = sample_jpeg_tem(W, H);
+    assert_int_equal(decode(samples[0].bytes->data, samples[0].bytes->size, &usual, &plain, NULL),
+                     0);
+    assert_int_equal(decode(bytes->data, bytes->size, &usual, &pixels, &err), 0);
+    assert_int_equal(pixels.width, W);
+    assert_int_equal(pixels.height, H);
+    assert_memory_equal(pixels.data, plain.data, 3 * W * H);
+    plo_buf_unref(&plain.owner);
+    plo_buf_unref(&pixels.owner);
+    plo_buf_unref(&bytes);
+    for (int real_first = 0; real_first < 2; real_first++) {
+        bytes = sample_tiff_twice(600, 400, real_first);
+        assert_int_equal(decode(bytes->data, bytes->size, &usual, &pixels, &err), PIPILO_ECORRUPT);
+        assert_non_null(strstr(err.message, "8 x 8"));
+        assert_non_null(strstr(err.message, "600 x 400"));
+        plo_buf_unref(&bytes);
+    }
+}
+
+// What unpacks to too much is refused; a large text alone is none of a picture's faults.
+static void packed_chunks_are_limited(void **test)
+{
+    (void)test;
+    static const char *const types[] = { "zTXt", "iCCP", "iTXt" };
+    for (int i = 0; i < 3; i++) {
+        struct plo_pixels pixels = { 0 };
+        struct pipilo_error err = { 0 };
+        struct plo_buf *bytes = sample_png_packed(types[i], 66 << 20);
+        assert_int_equal(decode(bytes->data, bytes->size, &usual, &pixels, &err), PIPILO_ELIMIT);
+        plo_buf_unref(&bytes);
+        bytes = sample_png_packed(types[i], 1 << 20);
+        assert_int_equal(decode(bytes->data, bytes->size, &usual, &pixels, &err), 0);
+        plo_buf_unref(&pixels.owner);
+        plo_buf_unref(&bytes);
+    }
+}
+
 static int probe_file(const char *path, struct pipilo_error *err)
 {
     struct plo_image *image = NULL;
@@ -247,6 +290,30 @@ static void files(void **test)
     assert_int_equal(probe_file(path, &err), 0);
     unlink(path);
     rmdir(folder);
+}
+
+// The header of an HEIC or JPEG XL is found by reading all of it.
+static void large_files_are_not_probed(void **test)
+{
+    (void)test;
+    static const char heic[] = "\0\0\0\x18"
+                               "ftypheic\0\0\0\0mif1heic";
+    static const char jxl[] = "\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14"
+                              "ftypjxl \0\0\0\0jxl ";
+    char path[] = "/tmp/pipilo-image-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 2; i++) {
+        struct pipilo_error err = { 0 };
+        size_t size = i == 0 ? sizeof heic - 1 : sizeof jxl - 1;
+        assert_int_equal(pwrite(fd, i == 0 ? heic : jxl, size, 0), size);
+        // A hole: no room is taken on the disk.
+        assert_int_equal(ftruncate(fd, (off_t)usual.max_bytes + 1), 0);
+        assert_int_equal(probe_file(path, &err), PIPILO_ELIMIT);
+        assert_int_equal(ftruncate(fd, 0), 0);
+    }
+    close(fd);
+    unlink(path);
 }
 
 // A picture with an orientation, seen upright, as stored, and as a model's input.
@@ -388,6 +455,9 @@ int main(void)
         cmocka_unit_test(damage_never_crashes),
         cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(limits_come_before_memory),
+        cmocka_unit_test(headers_read_in_two_ways),
+        cmocka_unit_test(packed_chunks_are_limited),
+        cmocka_unit_test(large_files_are_not_probed),
         cmocka_unit_test(files),
         cmocka_unit_test(orientations),
         cmocka_unit_test(tensor_is_the_window_normalised),
