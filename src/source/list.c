@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fail.h"
@@ -68,7 +69,19 @@ static void keep(struct plo_list *list, size_t length)
     list->length += length < room ? length : room;
 }
 
-int plo_list_next(struct plo_list *list, const char **name, bool *cut, struct pipilo_error *err)
+// A list written elsewhere may end its lines with CR and LF. A name may end in CR, too.
+static void drop_cr(struct plo_list *list)
+{
+    struct stat status;
+    list->name[list->length] = '\0';
+    if (list->separator != '\n' || list->cut || list->name[list->length - 1] != '\r')
+        return;
+    if (lstat(list->name, &status) < 0)
+        list->name[--list->length] = '\0';
+}
+
+// One line or name that is not empty: 1; 0 at the end.
+static int read_name(struct plo_list *list, struct pipilo_error *err)
 {
     list->length = 0;
     list->cut = false;
@@ -84,9 +97,18 @@ int plo_list_next(struct plo_list *list, const char **name, bool *cut, struct pi
         keep(list, length);
         list->start += length + (end != NULL ? 1 : 0);
         if ((end != NULL || list->ended) && list->length > 0)
-            break;
+            return 1;
     }
-    list->name[list->length] = '\0';
+}
+
+int plo_list_next(struct plo_list *list, const char **name, bool *cut, struct pipilo_error *err)
+{
+    do {
+        int result = read_name(list, err);
+        if (result <= 0)
+            return result;
+        drop_cr(list);
+    } while (list->length == 0);
     *name = list->name;
     *cut = list->cut;
     return 1;

@@ -50,7 +50,8 @@ struct plo_source_options {
     const char *const *inputs; // borrowed until plo_source_close
     size_t count;
     // A list of inputs, read after them: a path, "-" for standard input, or NULL. One a line, or
-    // separated by NUL where the first block holds one. Empty lines are passed over.
+    // separated by NUL where the first block holds one. Empty lines are passed over. A CR before
+    // the end of a line goes too where nothing is called so.
     const char *files_from;
     uint64_t picture_limit; // bytes of a picture in an archive; 0: PLO_SOURCE_PICTURE_LIMIT
 };

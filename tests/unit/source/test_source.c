@@ -139,6 +139,12 @@ static void test_lists(void **state)
                         "t/a.jpg t/a/b/y.Jpeg t/a/x.JPG none!not_found t/a.jpg");
     put("list", "t/a.jpg\0t/\xff\xfe.webp\0with\nline\0", 27);
     assert_string_equal(walk(&options, NULL), "t/a.jpg t/\xff\xfe.webp with\nline!not_found");
+    // Of CR LF the CR goes too, but for a name that has it.
+    put_text("t/cr.jpg\r", "1");
+    put_text("list", "t/a.jpg\r\n\r\nt/cr.jpg\r\nt/a-*\r\nnone\r");
+    assert_string_equal(walk(&options, NULL), "t/a.jpg t/cr.jpg\r t/a-b.png none!not_found");
+    put("list", "t/a.jpg\r\0t/a.jpg\0", 17);
+    assert_string_equal(walk(&options, NULL), "t/a.jpg\r!not_found t/a.jpg");
     put_text("list", "");
     assert_string_equal(walk(&options, NULL), "");
     const char *inputs[] = { "t/a.jpg" };
