@@ -3,12 +3,15 @@
 // number is known without moving the data.
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "core/fail.h"
 #include "table/kinds.h"
 #include "table/lines.h"
@@ -270,11 +273,34 @@ static int open_beside(struct plo_table *table, struct npy *npy, struct pipilo_e
     return result;
 }
 
+// A link with nothing beside it stands for what it links to.
+static int follow_link(struct plo_table *table, struct pipilo_error *err)
+{
+    struct stat status;
+    char whole[PATH_MAX];
+    if (lstat(table->path, &status) < 0 || !S_ISLNK(status.st_mode))
+        return 0;
+    char *beside = plo_rows_file_beside(table->path, ".meta.json");
+    if (beside == NULL)
+        return plo_fail_nomem(err, 0);
+    bool alone = access(beside, F_OK) < 0;
+    plo_free(beside);
+    if (!alone || realpath(table->path, whole) == NULL || plo_file_suffix(whole)[0] == '\0')
+        return 0;
+    char *path = plo_strdup(whole);
+    if (path == NULL)
+        return plo_fail_nomem(err, 0);
+    plo_free(table->path);
+    table->path = path;
+    return 0;
+}
+
 static int open_table(struct plo_table *table, struct pipilo_error *err)
 {
     struct npy *npy = table->priv = npy_create();
     if (npy == NULL)
         return plo_fail_nomem(err, sizeof *npy);
+    PLO_TRY(follow_link(table, err));
     npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (npy->fd < 0)
         return plo_fail_errno(err, -errno, "cannot open %s", table->path);

@@ -127,12 +127,18 @@ static int load_known(struct plo_rows_file *file, const struct plo_table *table,
     return 0;
 }
 
-// What stands beside OUT is as much in the way as OUT itself.
+// What stands beside OUT is as much in the way as OUT itself, and without OUT it cannot be updated.
 static int check_free(const struct plo_table *table, const char *path, struct pipilo_error *err)
 {
     struct stat status;
-    bool may = table->options.force || table->options.update;
-    return !may && lstat(path, &status) == 0 ? plo_table_fail_exists(path, err) : 0;
+    if (table->options.force || table->options.update || lstat(path, &status) < 0)
+        return 0;
+    if (strcmp(path, table->path) == 0)
+        return plo_table_fail_exists(path, err);
+    return plo_fail(err, PIPILO_EEXISTS,
+                    "%.160s is there, but not %.160s: remove what is left, or replace it with "
+                    "--force",
+                    path, table->path);
 }
 
 // The rows of an X.npy are no store of their own: adding to them would tear the three files apart.

@@ -2,6 +2,8 @@
 // share.
 #include "table/table.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -143,6 +145,24 @@ static int new_table(struct plo_table **out, const struct plo_table_kind *kind, 
     return 0;
 }
 
+// Where an OUT that is changed or replaced really is: behind a link, what it links to. `whole`
+// holds PATH_MAX bytes.
+static int follow_link(const char **path, char *whole, const struct plo_table_kind *kind,
+                       struct pipilo_error *err)
+{
+    struct stat status;
+    if (lstat(*path, &status) < 0 || !S_ISLNK(status.st_mode))
+        return 0;
+    if (realpath(*path, whole) == NULL)
+        return plo_fail_errno(err, -errno, "cannot follow the link %s", *path);
+    // The names beside it are made from its own.
+    if (kind_of(whole) != kind)
+        return plo_fail(err, PIPILO_EINVALID, "%.160s links to %.160s, which ends in another way",
+                        *path, whole);
+    *path = whole;
+    return 0;
+}
+
 // An OUT that is there, and whether this run may touch it.
 static int check_present(const char *path, struct plo_table_options *options,
                          struct pipilo_error *err)
@@ -163,6 +183,7 @@ int plo_table_create(struct plo_table **out, const char *path, const struct plo_
     const struct plo_table_kind *kind = kind_of(path);
     struct plo_table_options chosen = *options;
     struct plo_table *table = NULL;
+    char whole[PATH_MAX];
     if (kind == NULL)
         return plo_fail(err, PIPILO_EINVALID,
                         "the output %s ends in none of .db, .sqlite, .npy, .jsonl, and is not -",
@@ -173,7 +194,9 @@ int plo_table_create(struct plo_table **out, const char *path, const struct plo_
         return plo_fail(err, PIPILO_EINVALID, "an output is either replaced or updated");
     if (strcmp(path, "-") == 0)
         chosen.update = chosen.force = false;
-    else
+    else if (chosen.update || chosen.force)
+        PLO_TRY(follow_link(&path, whole, kind, err));
+    if (strcmp(path, "-") != 0)
         PLO_TRY(check_present(path, &chosen, err));
     PLO_TRY(new_table(&table, kind, path, err));
     table->writing = true;

@@ -124,8 +124,12 @@ static void test_existing_is_refused(void **state)
     check_rows("x.db", 9, 1);
     // What stands beside OUT counts too.
     assert_int_equal(unlink("x.npy"), 0);
-    assert_int_equal(make("x.npy", 3, 0, plain, &err), PIPILO_EEXISTS);
-    assert_false(exists("x.npy"));
+    for (int updates = 0; updates < 2; updates++) {
+        assert_int_equal(make("x.npy", 3, 0, updates ? update : plain, &err), PIPILO_EEXISTS);
+        assert_non_null(strstr(err.message, "remove what is left"));
+        assert_null(strstr(err.message, "--update"));
+        assert_false(exists("x.npy"));
+    }
     assert_int_equal(mkdir("d.db", 0777), 0);
     assert_int_equal(make("d.db", 3, 0, force, &err), PIPILO_EEXISTS);
 }
