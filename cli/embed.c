@@ -165,6 +165,11 @@ static void summary_rows(const struct job *job, const struct pipilo_stats *stats
                 (unsigned long long)stats->skipped_hidden, (unsigned long long)stats->skipped_other,
                 (unsigned long long)stats->skipped_irregular);
     }
+    if (stats->skipped_members > 0) {
+        fputs("dropped or cut: ", job->words);
+        put_count(job->words, (int64_t)stats->skipped_members, "member");
+        fputs(" of archives, too large or too many\n", job->words);
+    }
 }
 
 // How the next command would be typed.
@@ -218,10 +223,11 @@ static void json_counts(const struct job *job, const struct pipilo_stats *stats)
     }
     fprintf(job->words,
             "}, \"skipped\": {\"hidden\": %llu, \"other\": %llu, \"irregular\": %llu, "
-            "\"unchanged\": %llu}",
+            "\"unchanged\": %llu, \"members\": %llu}",
             (unsigned long long)stats->skipped_hidden, (unsigned long long)stats->skipped_other,
             (unsigned long long)stats->skipped_irregular,
-            (unsigned long long)stats->skipped_unchanged);
+            (unsigned long long)stats->skipped_unchanged,
+            (unsigned long long)stats->skipped_members);
 }
 
 static void json_summary(const struct job *job)

@@ -46,6 +46,8 @@ struct pipilo_stats {
     // What the inputs of read_dir passed over since the start: hidden names; names without a
     // picture's suffix; links to nowhere or back, sockets, devices; rows an update had already.
     uint64_t skipped_hidden, skipped_other, skipped_irregular, skipped_unchanged;
+    // Members of archives beside their pictures that a limit dropped or cut.
+    uint64_t skipped_members;
 };
 PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 

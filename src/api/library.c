@@ -77,6 +77,7 @@ void pipilo_stats(struct pipilo_stats *stats)
         .skipped_other = skipped.other,
         .skipped_irregular = skipped.irregular,
         .skipped_unchanged = skipped.unchanged,
+        .skipped_members = skipped.members,
     };
     memcpy(stats, &now, stats->struct_size < sizeof now ? stats->struct_size : sizeof now);
 }

@@ -11,7 +11,7 @@
 #include "ops/writer.h"
 
 static struct {
-    _Atomic uint64_t hidden, other, irregular, unchanged;
+    _Atomic uint64_t hidden, other, irregular, unchanged, members;
 } skipped;
 
 struct read_dir {
@@ -45,6 +45,7 @@ void plo_read_dir_skipped(struct plo_read_dir_skipped *out)
     out->other = atomic_load(&skipped.other);
     out->irregular = atomic_load(&skipped.irregular);
     out->unchanged = atomic_load(&skipped.unchanged);
+    out->members = atomic_load(&skipped.members);
 }
 
 static void count_skipped(struct reader *reader)
@@ -55,6 +56,7 @@ static void count_skipped(struct reader *reader)
     atomic_fetch_add(&skipped.other, now.other - reader->counted.other);
     atomic_fetch_add(&skipped.irregular,
                      now.irregular - reader->counted.irregular + now.loops - reader->counted.loops);
+    atomic_fetch_add(&skipped.members, now.members - reader->counted.members);
     reader->counted = now;
 }
 

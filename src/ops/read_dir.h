@@ -7,6 +7,7 @@
 struct plo_read_dir_skipped {
     uint64_t hidden, other, irregular; // loops are irregular
     uint64_t unchanged;                // an update had them already
+    uint64_t members;                  // of archives, dropped or cut
 };
 
 void plo_read_dir_skipped(struct plo_read_dir_skipped *out);
