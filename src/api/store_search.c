@@ -55,14 +55,27 @@ static void close_model(struct embedder *embedder)
     plo_model_unref(&embedder->model);
 }
 
+// Says which of several pictures it was; what could not be opened says so itself.
+static int fail_picture(const struct plo_image *image, const struct pipilo_error *reason,
+                        struct pipilo_error *err)
+{
+    const char *path = plo_image_path(image);
+    if (path == NULL || strncmp(reason->message, path, strlen(path)) == 0)
+        return plo_fail(err, reason->code, "%s", reason->message);
+    return plo_fail(err, reason->code, "%.160s: %s", path, reason->message);
+}
+
 static int embed_picture(struct embedder *embedder, const pipilo_value *picture, float *vector,
                          struct pipilo_error *err)
 {
     struct plo_image *image = NULL;
     PLO_TRY(plo_picture_open(&image, picture, err));
+    struct pipilo_error reason = { 0 };
     int result =
         plo_image_tensor(image, &plo_model_card(embedder->model)->preprocess,
-                         &embedder->embedding.decode, embedder->scratch, embedder->input, err);
+                         &embedder->embedding.decode, embedder->scratch, embedder->input, &reason);
+    if (result < 0)
+        fail_picture(image, &reason, err);
     plo_image_unref(&image);
     PLO_TRY(result);
     return plo_model_embed(embedder->model, embedder->input, 1, vector, err);
