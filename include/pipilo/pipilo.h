@@ -24,8 +24,9 @@
 //
 // Threads: what is immutable and counted (values, callables, pipes, pipelines) may be shared
 // between threads. What goes on (a run, a row, an open store) belongs to one thread at a time.
-// Functions of the whole process may be called from any thread, except pipilo_close. A process that
-// forks must not use pipilo in the child if it did in the parent.
+// Functions of the whole process may be called from any thread, except pipilo_close. In a child of
+// fork() pipelines and values go on working (operators are opened and models loaded anew there); a
+// run begun before the fork is PIPILO_EINVALID, and a store opened before it must not be touched.
 #ifndef PIPILO_PIPILO_H
 #define PIPILO_PIPILO_H
 
