@@ -79,7 +79,8 @@ def test_json_summary(pipilo, photos):
     summary = done.json()
     assert summary["rows"] == 8 and summary["ok"] == 7
     assert summary["errors"] == {"not_found": 1}
-    assert summary["skipped"] == {"hidden": 1, "other": 1, "irregular": 0, "unchanged": 0}
+    assert summary["skipped"] == {"hidden": 1, "other": 1, "irregular": 0, "unchanged": 0,
+                                  "members": 0}
     assert summary["out"] == "out.npy" and summary["model"] == "null:64"
     assert summary["seconds"] > 0 and summary["pictures_per_second"] > 0 and summary["peak_memory"] > 0
     to_stdout = pipilo("embed", photos, *NULL, "-o", "-", "--json", "-q")
