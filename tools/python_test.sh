@@ -29,7 +29,7 @@ if [ "$(cat "$stamps/wheel" 2> /dev/null)" != "$wheel_key" ]; then
     rm -rf build/wheel
     mkdir -p build/wheel
     PATH=$root/$venv/bin:$PATH $python -m pip --disable-pip-version-check --quiet wheel . \
-        --no-build-isolation --no-deps -w build/wheel -Cbuild-dir=build/python
+        --no-build-isolation --no-deps -w build/wheel --config-settings=build-dir=build/python
     $python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall \
         build/wheel/pipilo-*.whl
     printf '%s\n' "$wheel_key" > "$stamps/wheel"
