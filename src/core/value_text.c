@@ -131,6 +131,17 @@ static void add_error(const struct pipilo_error *error, struct plo_str *str)
     plo_str_add(str, "}}");
 }
 
+static void add_items(const pipilo_value *list, struct plo_str *str,
+                      void (*add)(const pipilo_value *item, struct plo_str *str))
+{
+    plo_str_add(str, "[");
+    for (size_t i = 0; i < list->as.list.count; i++) {
+        plo_str_add(str, i > 0 ? ", " : "");
+        add(list->as.list.items[i], str);
+    }
+    plo_str_add(str, "]");
+}
+
 void plo_value_add_json(const pipilo_value *value, struct plo_str *str)
 {
     size_t at = 0;
@@ -163,13 +174,7 @@ void plo_value_add_json(const pipilo_value *value, struct plo_str *str)
         add_error(value->as.error, str);
         break;
     case PIPILO_LIST:
-        plo_str_add(str, "[");
-        for (size_t i = 0; i < value->as.list.count; i++) {
-            if (i > 0)
-                plo_str_add(str, ", ");
-            plo_value_add_json(value->as.list.items[i], str);
-        }
-        plo_str_add(str, "]");
+        add_items(value, str, plo_value_add_json);
         break;
     default:
         if (value->as.object.class->to_json != NULL)
@@ -217,13 +222,7 @@ void plo_value_add_literal(const pipilo_value *value, struct plo_str *str)
         add_quoted(str, value->as.string.text);
         break;
     case PIPILO_LIST:
-        plo_str_add(str, "[");
-        for (size_t i = 0; i < value->as.list.count; i++) {
-            if (i > 0)
-                plo_str_add(str, ", ");
-            plo_value_add_literal(value->as.list.items[i], str);
-        }
-        plo_str_add(str, "]");
+        add_items(value, str, plo_value_add_literal);
         break;
     default:
         plo_str_add(str, "None");
