@@ -145,17 +145,7 @@ static void retire(struct plo_node *node)
         plo_call_destroy(node, call);
         return;
     }
-    size_t columns = plo_node_call_columns(node);
-    size_t keep = node->plan->iteration == PIPILO_FILTER ? node->plan->input_count : 0;
-    for (size_t i = 0; i < call->rows * columns; i++)
-        pipilo_value_unref(&call->in[i]);
-    for (size_t i = 0; i < call->rows * keep; i++)
-        pipilo_value_unref(&call->keep[i]);
-    for (size_t i = 0; i < call->rows; i++)
-        pipilo_value_unref(&call->out[i]);
-    call->next = NULL;
-    call->rows = call->emitted = call->item = 0;
-    call->done = false;
+    plo_call_clear(node, call);
     node->spare = call;
 }
 

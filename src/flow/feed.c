@@ -134,7 +134,7 @@ static struct plo_call *call_create(struct plo_node *node, size_t capacity)
     return call;
 }
 
-void plo_call_destroy(const struct plo_node *node, struct plo_call *call)
+void plo_call_clear(const struct plo_node *node, struct plo_call *call)
 {
     size_t columns = plo_node_call_columns(node), keep = keep_columns(node);
     for (size_t i = 0; i < call->rows * columns; i++)
@@ -143,6 +143,14 @@ void plo_call_destroy(const struct plo_node *node, struct plo_call *call)
         pipilo_value_unref(&call->keep[i]);
     for (size_t i = 0; i < call->rows; i++)
         pipilo_value_unref(&call->out[i]);
+    call->next = NULL;
+    call->rows = call->emitted = call->item = 0;
+    call->done = false;
+}
+
+void plo_call_destroy(const struct plo_node *node, struct plo_call *call)
+{
+    plo_call_clear(node, call);
     plo_free(call);
 }
 

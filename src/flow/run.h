@@ -141,6 +141,8 @@ int plo_call_split(struct plo_node *node, struct plo_call *call, size_t from, st
                    struct pipilo_error *err);
 
 size_t plo_node_call_columns(const struct plo_node *node);
+// Lets go of a call's rows, so that it can be used again; and frees it.
+void plo_call_clear(const struct plo_node *node, struct plo_call *call);
 void plo_call_destroy(const struct plo_node *node, struct plo_call *call);
 
 // emit.c ------------------------------------------------------------------------------------

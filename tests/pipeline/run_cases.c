@@ -15,16 +15,6 @@
 #include "flow/registry.h"
 #include "test_operators.h"
 
-int plo_operators_fill(struct pipilo_error *err)
-{
-    return test_operators_register(err);
-}
-
-int test_iterator_next(pipilo_value *iterator, pipilo_value **out, struct pipilo_error *err)
-{
-    return iterator->as.object.class->next(iterator->as.object.object, out, err);
-}
-
 static void row_text(const pipilo_row *row, size_t count, struct plo_str *str)
 {
     plo_str_add(str, "-> [");

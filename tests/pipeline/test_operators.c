@@ -1,6 +1,10 @@
 // test_operators.c: operators that do little, each to make one rule of the dataflow visible.
 #include "test_operators.h"
 
+#include <pipilo/sys/foreign.h>
+
+#include "flow/registry.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,7 +265,7 @@ CALL(call_total)
     {
         int64_t sum = 0;
         pipilo_value *item = NULL;
-        while ((result = test_iterator_next(IN(0), &item, err)) == 0 && item != NULL) {
+        while ((result = pipilo_value_next(IN(0), &item, err)) == 0 && item != NULL) {
             sum += pipilo_value_int(item);
             pipilo_value_unref(&item);
         }
@@ -275,7 +279,7 @@ CALL(call_first)
 {
     int result = 0;
     UNUSED;
-    EACH_ROW result = test_iterator_next(IN(0), &batch->out[row], err);
+    EACH_ROW result = pipilo_value_next(IN(0), &batch->out[row], err);
     return result;
 }
 
@@ -289,7 +293,7 @@ CALL(call_totals)
         int64_t sums[2] = { 0, 0 };
         for (int column = 1; column >= 0; column--) {
             pipilo_value *item = NULL;
-            while ((result = test_iterator_next(IN((size_t)column), &item, err)) == 0 &&
+            while ((result = pipilo_value_next(IN((size_t)column), &item, err)) == 0 &&
                    item != NULL) {
                 sums[column] += pipilo_value_int(item);
                 pipilo_value_unref(&item);
@@ -418,7 +422,7 @@ static const struct pipilo_operator operators[] = {
     OP("life", 0, call_same, .run_size = 8, .start = start, .flush = flush, .stop = stop),
 };
 
-int test_operators_register(struct pipilo_error *err)
+int plo_operators_fill(struct pipilo_error *err)
 {
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
         int result = pipilo_operator_register(&operators[i], err);

@@ -13,36 +13,8 @@
 #include "core/value.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
+#include "helper.h"
 #include "test_operators.h"
-
-int plo_operators_fill(struct pipilo_error *err)
-{
-    return test_operators_register(err);
-}
-
-int test_iterator_next(pipilo_value *iterator, pipilo_value **out, struct pipilo_error *err)
-{
-    return iterator->as.object.class->next(iterator->as.object.object, out, err);
-}
-
-static pipilo_pipeline *parse(const char *text)
-{
-    struct pipilo_error err = { 0 };
-    pipilo_pipeline *pipeline = NULL;
-    if (pipilo_pipeline_parse(&pipeline, text, &err) < 0)
-        fail_msg("%s", err.message);
-    return pipeline;
-}
-
-static pipilo_run *start(pipilo_pipeline *pipeline, int64_t number)
-{
-    pipilo_value *value = NULL;
-    pipilo_run *run = NULL;
-    assert_int_equal(pipilo_value_create_int(&value, number, NULL), 0);
-    assert_int_equal(pipilo_pipeline_start(&run, pipeline, &value, 1, NULL), 0);
-    pipilo_value_unref(&value);
-    return run;
-}
 
 // Rows of the run, or the code it failed with.
 static int64_t rows_of(pipilo_run *run)

@@ -15,36 +15,8 @@
 #include "core/value.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
+#include "helper.h"
 #include "test_operators.h"
-
-int plo_operators_fill(struct pipilo_error *err)
-{
-    return test_operators_register(err);
-}
-
-int test_iterator_next(pipilo_value *iterator, pipilo_value **out, struct pipilo_error *err)
-{
-    return iterator->as.object.class->next(iterator->as.object.object, out, err);
-}
-
-static pipilo_pipeline *parse(const char *text)
-{
-    struct pipilo_error err = { 0 };
-    pipilo_pipeline *pipeline = NULL;
-    if (pipilo_pipeline_parse(&pipeline, text, &err) < 0)
-        fail_msg("%s", err.message);
-    return pipeline;
-}
-
-static pipilo_run *start(pipilo_pipeline *pipeline, int64_t number)
-{
-    pipilo_value *value = NULL;
-    pipilo_run *run = NULL;
-    assert_int_equal(pipilo_value_create_int(&value, number, NULL), 0);
-    assert_int_equal(pipilo_pipeline_start(&run, pipeline, &value, 1, NULL), 0);
-    pipilo_value_unref(&value);
-    return run;
-}
 
 // Rows of a run whose one column must count up from 0.
 static int64_t count_up(pipilo_run *run)
@@ -254,6 +226,62 @@ static void edge_past_the_budget(void **state)
     assert_int_equal(plo_budget_used(), 0);
 }
 
+// What a whole run holds is measured against the budget, not each edge by itself.
+static void edges_together_past_the_budget(void **state)
+{
+    (void)state;
+    struct pipilo_error err = { 0 };
+    pipilo_row *row = NULL;
+    const uint64_t budget = 16 << 20;
+    plo_budget_set(budget);
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'a', ops.t.range())"
+                               ".map('a', 'b', ops.t.add(1)).map('b', 'c', ops.t.add(1))"
+                               ".map('c', 'd', ops.t.add(1)).map('d', 'e', ops.t.add(1))"
+                               ".window_all('e', 's', ops.t.sum())"
+                               ".output('a', 'b', 'c', 'd', 's')");
+    pipilo_run *run = start(p, 10000000);
+    assert_int_equal(pipilo_run_next(run, &row, &err), PIPILO_EBUDGET);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+    // An edge doubles, so that the last growth may pass the budget; five edges may not.
+    assert_true(plo_budget_peak() < 2 * budget);
+    plo_budget_set(0);
+}
+
+static void expect_refused(struct plo_str *str)
+{
+    struct pipilo_error err = { 0 };
+    pipilo_pipeline *p = NULL;
+    char *text = plo_str_take(str);
+    assert_non_null(text);
+    assert_true(pipilo_pipeline_parse(&p, text, &err) < 0);
+    assert_true(err.code == PIPILO_ELIMIT || err.code == PIPILO_EPIPELINE);
+    assert_null(p);
+    plo_free(text);
+}
+
+// Short text that would take the stack or the memory: nested, joined and doubled.
+static void text_has_limits(void **state)
+{
+    (void)state;
+    struct plo_str nested = PLO_STR_INIT, joined = PLO_STR_INIT, doubled = PLO_STR_INIT;
+    for (int i = 0; i < 10000; i++)
+        plo_str_add(&nested, "pipe.input('a').map('a', 'a', ");
+    expect_refused(&nested);
+    plo_str_add(&joined, "p = pipe.input('a')\np");
+    for (int i = 0; i < 5000; i++)
+        plo_str_add(&joined, ".concat(p)");
+    plo_str_add(&joined, ".output('a')");
+    expect_refused(&joined);
+    plo_str_add(&doubled, "p0 = pipe.input('a').map('a', 'a', ops.t.add(1)).output('a')\n");
+    for (int i = 1; i < 40; i++)
+        plo_str_addf(&doubled,
+                     "p%d = pipe.input('a').map('a', 'a', p%d).map('a', 'a', p%d).output('a')\n", i,
+                     i - 1, i - 1);
+    plo_str_add(&doubled, "pipe.input('a').map('a', 'a', p39).output('a')");
+    expect_refused(&doubled);
+}
+
 static void every_allocation_fails(void **state)
 {
     (void)state;
@@ -315,6 +343,8 @@ int main(void)
         cmocka_unit_test(waits_for_the_budget),
         cmocka_unit_test(more_than_the_budget),
         cmocka_unit_test(edge_past_the_budget),
+        cmocka_unit_test(edges_together_past_the_budget),
+        cmocka_unit_test(text_has_limits),
         cmocka_unit_test(every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, all_gone);
