@@ -41,11 +41,37 @@ static int64_t rows_anew(pipilo_pipeline *pipeline, int64_t number)
     "pipe.input('n').flat_map('n', 'x', ops.t.range()).map('x', 'y', ops.t.slow())" \
     ".map('y', 'z', ops.t.slow()).output('z')"
 
+// gcc 12's and clang 14's AddressSanitizer fork without taking their allocator's locks: a thread of
+// the parent that allocates at that moment leaves the child a lock that nobody holds. Where the
+// parent is at work, the child can then not even start a thread.
+#if defined(__SANITIZE_ADDRESS__)
+#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() skip()
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() skip()
+#endif
+#endif
+#ifndef SKIP_WHERE_ALLOCATORS_DO_NOT_FORK
+#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() ((void)0)
+#endif
+
+// In a child the pipeline runs anew, its run of before is an error and may be let go.
+static bool child_is_right(pipilo_pipeline *p, pipilo_run *run)
+{
+    bool good = rows_of(run) == PIPILO_EINVALID;
+    pipilo_run_unref(&run);
+    good = good && rows_anew(p, 300) == 300 && rows_anew(p, 0) == 0;
+    pipilo_pipeline_unref(&p);
+    plo_pool_stop();
+    return good;
+}
+
 // The parent's threads are at work on a run; the child can run the pipeline, and only that run is
-// an error there, which may be let go.
+// an error there.
 static void child_begins_anew(void **state)
 {
     (void)state;
+    SKIP_WHERE_ALLOCATORS_DO_NOT_FORK();
     pipilo_pipeline *p = parse(STREAM);
     pipilo_run *run = start(p, 2000);
     pipilo_row *row = NULL;
@@ -55,18 +81,34 @@ static void child_begins_anew(void **state)
         pid_t child = fork();
         if (child == 0) {
             alarm(20);
-            bool good = rows_of(run) == PIPILO_EINVALID;
-            pipilo_run_unref(&run);
-            good = good && rows_anew(p, 300) == 300 && rows_anew(p, 0) == 0;
-            pipilo_pipeline_unref(&p);
-            plo_pool_stop();
-            _exit(good ? 0 : 1);
+            _exit(child_is_right(p, run) ? 0 : 1);
         }
         int status = -1;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
     }
     assert_int_equal(rows_of(run), 1999);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+// The same where no thread of the parent is at work: every sanitizer can follow this one.
+static void child_of_an_idle_parent(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse(STREAM);
+    assert_int_equal(rows_anew(p, 20), 20);
+    plo_pool_stop();
+    pipilo_run *run = start(p, 20);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        _exit(child_is_right(p, run) ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rows_of(run), 20);
     pipilo_run_unref(&run);
     pipilo_pipeline_unref(&p);
 }
@@ -128,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(child_begins_anew),
+        cmocka_unit_test(child_of_an_idle_parent),
         cmocka_unit_test(child_drops),
         cmocka_unit_test(stops_at_errors),
     };
