@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+from pictures import machine
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DEPS = ROOT / ".deps"
 MODEL = DEPS / "models/efficientnet-lite0"
@@ -119,13 +121,6 @@ def one_round(build, paths, peers):
                            ("embed", "Python by hand: Pillow, OpenVINO")):
             figures[name] = float(command([*python, verb, MODEL, several], stdin=listing, env=env))
     return figures
-
-
-def machine():
-    info = pathlib.Path("/proc/cpuinfo").read_text()
-    model = next((line.split(":", 1)[1].strip() for line in info.splitlines()
-                  if line.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0))}
 
 
 def main():

@@ -25,7 +25,8 @@ apt_build="gcc libc6-dev make pkg-config git ca-certificates
     libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
     libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev"
 apt_test="g++ libcmocka-dev clang valgrind python3-dev util-linux
-    libheif-examples webp sqlite3 mandoc"
+    libheif-examples webp sqlite3 mandoc
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
 case $level in
 build) apt_wanted=$apt_build ;;

@@ -137,6 +137,40 @@ static void fill_parts(struct plo_axis *axis)
     }
 }
 
+// The digits of one output, beginning so far to the left that it reads little past the axis' end.
+static void one_output_digits(struct plo_axis *axis, uint32_t index)
+{
+    const int32_t *weights = axis->weights + (size_t)index * axis->taps;
+    uint32_t start = axis->starts[index], reach = start + 4 * axis->digit_groups;
+    uint32_t before = reach > axis->end ? (reach - axis->end + 3) / 4 : 0;
+    uint32_t spare = axis->digit_groups - (axis->lengths[index] + 3) / 4;
+    before = before < spare ? before : spare;
+    if (before > (start - axis->first) / 4)
+        before = (start - axis->first) / 4;
+    axis->digit_starts[index] = start - 4 * before;
+    int8_t *digits =
+        axis->digits + 48 * (index / 4 * (size_t)axis->digit_groups + before) + 4 * (index % 4);
+    for (uint32_t t = 0; t < axis->lengths[index]; t++) {
+        int8_t *digit = digits + (size_t)(t / 4) * 48 + t % 4;
+        int32_t rest = weights[t];
+        for (int k = 0; k < 3; k++, digit += 16) {
+            *digit = (int8_t)(((rest + 128) & 255) - 128);
+            rest = (rest - *digit) / 256;
+        }
+    }
+}
+
+static void fill_digits(struct plo_axis *axis)
+{
+    uint32_t blocks = (axis->count + 3) / 4;
+    axis->digit_groups = (axis->longest + 3) / 4;
+    memset(axis->digits, 0, 48 * (size_t)axis->digit_groups * blocks);
+    for (uint32_t i = 0; i < axis->count; i++)
+        one_output_digits(axis, i);
+    for (uint32_t i = axis->count; i < 4 * blocks; i++)
+        axis->digit_starts[i] = axis->digit_starts[axis->count - 1];
+}
+
 static void fill(struct plo_axis *axis, const struct plo_axis_request *request, double *raw)
 {
     struct reach reach = reach_of(request);
@@ -160,15 +194,17 @@ static void fill(struct plo_axis *axis, const struct plo_axis_request *request, 
                      start == axis->starts[0] + i;
     }
     fill_parts(axis);
+    fill_digits(axis);
 }
 
-// Bytes of an output's start and length, and of a tap in `weights` and in `parts`.
-enum { OUTPUT_BYTES = 8, TAP_BYTES = 8 };
+// Bytes of an output's starts and length, and of a tap in `weights`, `parts` and `digits`.
+enum { OUTPUT_BYTES = 12, TAP_BYTES = 11 };
 
 uint64_t plo_axis_need(const struct plo_axis_request *request)
 {
     uint64_t taps = taps_of(request);
-    return request->count * (OUTPUT_BYTES + TAP_BYTES * taps) + sizeof(double) * taps + 64;
+    return ((uint64_t)request->count + 3) * (OUTPUT_BYTES + TAP_BYTES * taps) +
+           sizeof(double) * taps + 64;
 }
 
 int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
@@ -190,6 +226,8 @@ int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
     axis->weights = (int32_t *)(void *)(block + sizeof(int16_t) * 2 * samples);
     axis->starts = (uint32_t *)(void *)(axis->weights + samples);
     axis->lengths = axis->starts + axis->count;
+    axis->digit_starts = axis->lengths + axis->count;
+    axis->digits = (int8_t *)(axis->digit_starts + (axis->count + 3) / 4 * 4);
     fill(axis, request, raw);
     return 0;
 }

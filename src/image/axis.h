@@ -23,6 +23,13 @@ enum { PLO_WEIGHT_BITS = 22, PLO_WEIGHT_SPLIT = 11 };
 //
 // `parts` holds the same weights for 16-bit multiplications: per group of four taps, four low parts
 // (the lowest 11 bits), then four high parts (the rest, signed); weight = high x 2048 + low.
+//
+// `digits` holds them for 8-bit multiplications, weight = (high x 256 + middle) x 256 + low, each
+// digit -128..127. Four outputs are a block, four taps a group; each block has digit_groups groups,
+// and each of these 16 lowest digits (four taps of the first output, of the second ..), 16 middle
+// and 16 highest ones. So that every output of an axis has as many groups and none looks far past
+// axis->end, output i begins at digit_starts[i]: at starts[i] or a multiple of 4 before, with
+// weights of 0. Blocks are whole: digit_starts goes up to a multiple of 4.
 struct plo_axis {
     uint32_t count, taps; // taps is a multiple of 4
     uint32_t first, end;  // the source samples that matter: first <= index < end
@@ -31,7 +38,19 @@ struct plo_axis {
     uint32_t *starts, *lengths;
     int32_t *weights;
     int16_t *parts;
+    int8_t *digits;
+    uint32_t *digit_starts;
+    uint32_t digit_groups;
 };
+
+// The lowest digits of the first four taps of an output, from starts[index] on; those of the next
+// four are 48 bytes further.
+static inline const int8_t *plo_axis_digits(const struct plo_axis *axis, uint32_t index)
+{
+    uint32_t before = (axis->starts[index] - axis->digit_starts[index]) / 4;
+    size_t group = (size_t)(index / 4) * axis->digit_groups + before;
+    return axis->digits + 48 * group + 4 * (size_t)(index % 4);
+}
 
 struct plo_axis_request {
     uint32_t source;      // samples there are

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/fail.h"
-#include "image/codecs/codec.h"
 
 void plo_orientation_split(uint8_t orientation, bool *transposed, bool *mirror_x, bool *mirror_y)
 {
@@ -98,7 +97,7 @@ int plo_resize_init(struct plo_resize *resize, const struct plo_resize_request *
                     struct plo_image_scratch *scratch, struct pipilo_error *err)
 {
     struct requests requests = split(request);
-    *resize = (struct plo_resize){ .kernels = plo_resize_kernels(),
+    *resize = (struct plo_resize){ .kernels = plo_kernels(),
                                    .request = *request,
                                    .transposed = requests.transposed,
                                    .down_first = requests.down_first,
@@ -154,7 +153,7 @@ static void put(struct plo_resize *resize, uint32_t index, const uint8_t *result
 
 static void finish(struct plo_resize *resize, uint32_t index)
 {
-    const struct plo_resize_kernels *kernels = resize->kernels;
+    const struct plo_kernels *kernels = resize->kernels;
     const struct plo_axis *across = &resize->across, *down = &resize->down;
     if (resize->down_first) {
         size_t offset = 3 * (size_t)across->first,

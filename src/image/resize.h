@@ -11,26 +11,7 @@
 #include <stdint.h>
 
 #include "image/axis.h"
-
-// The inner loops, for RGB. All give the same bytes; plo_resize_kernels_c is the reference.
-struct plo_resize_kernels {
-    const char *name;
-
-    // One row: axis->count pixels from `row`, which may be read up to 16 bytes past the last sample
-    // of the axis. `out` has room for 16 bytes more than it gets.
-    void (*row)(uint8_t *out, const uint8_t *row, const struct plo_axis *axis);
-
-    // Sum over t < length of rows[t][i] x weight, for i < bytes. rows[length..] up to a multiple of
-    // 4 may be read and must be valid; all may be read, and `out` written, up to 32 bytes past.
-    void (*column)(uint8_t *out, const uint8_t *const *rows, const struct plo_axis *axis,
-                   uint32_t index, size_t bytes);
-};
-
-extern const struct plo_resize_kernels plo_resize_kernels_c;
-extern const struct plo_resize_kernels plo_resize_kernels_avx2; // only where the CPU has it
-
-// The fastest this CPU has.
-const struct plo_resize_kernels *plo_resize_kernels(void);
+#include "image/kernels.h"
 
 // A resize of rows as stored into a window of the upright picture.
 //
@@ -50,7 +31,7 @@ struct plo_resize_request {
 struct plo_resize {
     uint32_t first, end; // the stored rows that matter
 
-    const struct plo_resize_kernels *kernels;
+    const struct plo_kernels *kernels;
     struct plo_resize_request request;
     struct plo_axis across, down; // along the stored rows, and from row to row
     bool transposed;              // the upright picture's rows are the stored columns

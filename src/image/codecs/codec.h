@@ -8,6 +8,7 @@
 
 #include "image/image.h"
 #include "image/input.h"
+#include "image/kernels.h"
 #include "image/scratch.h"
 
 struct plo_codec;
@@ -49,9 +50,6 @@ struct plo_codec {
     void (*close)(struct plo_decoder *decoder);
     size_t state_size;
 };
-
-// A resizer reads whole vectors and may look past the end of a row by this many bytes.
-enum { PLO_ROW_PADDING = 32 };
 
 extern const struct plo_codec plo_codec_jpeg;
 extern const struct plo_codec plo_codec_png;

@@ -1,8 +1,6 @@
-// resize_c.c: the inner loops of a resize in plain C: the reference that every other must equal,
-// and the choice among them (see resize.h).
-#include "image/resize.h"
-
-#include "core/fail.h"
+// kernels_c.c: the inner loops in plain C: the reference that every other must equal (see
+// kernels.h).
+#include "image/kernels.h"
 
 static uint8_t clipped(uint32_t sum)
 {
@@ -49,13 +47,10 @@ static void column(uint8_t *out, const uint8_t *const *rows, const struct plo_ax
     }
 }
 
-const struct plo_resize_kernels plo_resize_kernels_c = { "c", row, column };
-
-const struct plo_resize_kernels *plo_resize_kernels(void)
+void plo_lookup_c(float *out, const uint8_t *pixels, size_t count, const struct plo_lookup *lookup)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        return &plo_resize_kernels_avx2;
-#endif
-    return &plo_resize_kernels_c;
+    for (size_t i = 0; i < count; i++)
+        out[i] = lookup->values[pixels[3 * i]];
 }
+
+const struct plo_kernels plo_kernels_c = { "c", row, column, plo_lookup_c };

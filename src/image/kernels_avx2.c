@@ -1,7 +1,8 @@
-// resize_avx2.c: the inner loops of a resize with AVX2. A weight of 24 bits does not fit the 16-bit
+// kernels_avx2.c: the inner loops with AVX2. A weight of 24 bits does not fit the 16-bit
 // multiply-add that does two products at once, so its low 11 bits and the rest are summed apart and
-// put together at the end: the same integer as in plain C, at half the cost of 32-bit products.
-#include "image/resize.h"
+// put together at the end: the same integer as in plain C, at half the cost of 32-bit products. A
+// gather of floats is no faster than plain C's look-up.
+#include "image/kernels.h"
 
 #if defined(__x86_64__)
 
@@ -106,6 +107,6 @@ AVX2 static void column(uint8_t *out, const uint8_t *const *rows, const struct p
     }
 }
 
-const struct plo_resize_kernels plo_resize_kernels_avx2 = { "avx2", row, column };
+const struct plo_kernels plo_kernels_avx2 = { "avx2", row, column, plo_lookup_c };
 
 #endif
