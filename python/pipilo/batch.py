@@ -37,7 +37,9 @@ def _arguments(pipeline: RuntimePipeline, item: Any) -> tuple[Any, ...] | list[A
     if columns == 1:
         return (item,)
     if not isinstance(item, (tuple, list)):
-        raise TypeError(f"a pipeline of {columns} input columns takes tuples, not {item!r}")
+        if not hasattr(item, "__getitem__") or not hasattr(item, "__len__"):
+            raise TypeError(f"a pipeline of {columns} input columns takes tuples, not {item!r}")
+        item = [item[i] for i in range(len(item))]
     assert len(item) == columns
     return item
 

@@ -73,11 +73,8 @@ class _Step:
 
     def name(self) -> str | None:
         """The name its configuration gives it, if any."""
-        config = self.config
-        if config is None:
-            return None
-        get = getattr(config, "get", None)
-        return get("name") if get is not None else getattr(config, "name", None)
+        config = getattr(self.config, "config", self.config)  # a TowheeConfig's
+        return config.get("name") if config else None
 
 
 def _base_name(fn: Any) -> str:
@@ -300,6 +297,10 @@ class _Builder:
                     )
                 if number <= 0:
                     raise ValueError(f"The iteration param is not valid, the [{number}]<=0.")
+        if step.config is not None:
+            from .auto_config import NodeConfig
+
+            NodeConfig.of(step.config, "")
 
     # A function, an operator object or a native operator.
     def _called(self, step: _Step) -> _core.Callable:
@@ -317,6 +318,7 @@ class _Builder:
 
     def _pooled(self, step: _Step, fn: _OperatorWrapper) -> _core.Callable:
         """An operator object: one for all runs, or one for each run, as its shared type says."""
+        from .auto_config import NodeConfig, set_runtime_config
         from .operator.loader import load_operator
         from .operator.pool import OperatorPool, shared_kind
 
@@ -324,13 +326,16 @@ class _Builder:
             self.pool = OperatorPool()
         pool, key, outputs = self.pool, step.uid, len(step.outputs)
 
+        name = step.name() or f"{fn.name}-{self.index}"
+        config = NodeConfig.of(step.config, name)
+
         def make() -> Any:
-            return load_operator(fn.name, fn.init_args, fn.init_kws, fn.tag, fn.is_latest)
+            with set_runtime_config(config):
+                return load_operator(fn.name, fn.init_args, fn.init_kws, fn.tag, fn.is_latest)
 
         try:
             first = pool.take(key, make)
         except Exception as error:
-            name = step.name() or f"{fn.name}-{self.index}"
             raise RuntimeError(
                 f"Node-{name} runs failed, error msg: Create {name} operator {fn.name}:{fn.tag} "
                 f"with args {fn.init_args} and kws {fn.init_kws} failed, err: {error}"
@@ -501,7 +506,7 @@ class RuntimePipeline:
         Many inputs then go through each step in one turn, and a model's batches are filled. It means
         the same where every step is a map: each row in gives one row out, in order.
         """
-        if self._many is None and self._inputs and _only_maps(self._last):
+        if self._many is None and self._inputs and self._names and _only_maps(self._last):
             source = _core.pipe_input((_SOURCE,))
             rows = _core.python_callable("input", _FLAT_MAP, len(self._inputs), iter, None, None)
             start = source.step(

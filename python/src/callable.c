@@ -91,23 +91,9 @@ static PyObject *drained(PyObject *generator, size_t outputs)
     return lists;
 }
 
-// In an aligned run nothing may be left out: what stands for Empty is an object like others.
-static int placeholder(pipilo_value **out, PyObject *empty)
-{
-    struct pipilo_error err;
-    if (pipilo_value_create_foreign(out, empty, plopy_release, &err) < 0) {
-        plopy_raise(&err);
-        return -1;
-    }
-    Py_INCREF(empty);
-    return 0;
-}
-
 static int whole_value(pipilo_value **out, PyObject *object, const struct function *function,
                        const bool *native)
 {
-    if (object == plopy_types.empty && plopy_drive_now()->aligned && function->outputs == 1)
-        return placeholder(out, object);
     if (function->outputs == 0) {
         *out = pipilo_value_none();
         return 0;
@@ -244,21 +230,10 @@ static int truth_value(pipilo_value **out, PyObject *object)
     return result;
 }
 
-// Whether an input is what stands for Empty in an aligned run; the function is then not called.
-static bool has_placeholder(const struct pipilo_batch *batch, size_t row)
-{
-    for (size_t i = 0; i < batch->columns; i++)
-        if (pipilo_value_peer(pipilo_batch_input(batch, row, i)) == plopy_types.empty)
-            return true;
-    return false;
-}
-
 static int call_row(const struct function *function, PyObject *callable,
                     const struct pipilo_batch *batch, size_t row)
 {
     pipilo_value **out = &batch->out[row];
-    if (plopy_drive_now()->aligned && function->outputs == 1 && has_placeholder(batch, row))
-        return placeholder(out, plopy_types.empty);
     PyObject *result = call_with(callable, &batch->in[row * batch->columns], batch->columns);
     if (result == NULL)
         return -1;

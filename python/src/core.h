@@ -32,7 +32,6 @@ struct plopy_drive {
     pipilo_run *run;
     bool interrupted; // an exception that is no Exception came out of a node: it is in `fatal`
     PyObject *fatal;
-    bool aligned; // rows keep their places: an Empty from a function is a value like others
 };
 
 // Begins and ends a drive of this thread, with the GIL held. The end lets go of what was kept.

@@ -194,7 +194,6 @@ struct run {
     PyObject_HEAD struct plopy_pipeline *pipeline;
     pipilo_run *run; // NULL after the end
     bool busy;       // a thread is inside
-    bool aligned;    // see struct plopy_drive
 };
 
 // Pipeline.start(inputs, strict, aligned) -> Run
@@ -213,14 +212,17 @@ static PyObject *pipeline_start(PyObject *object, PyObject *args)
     run->pipeline = (struct plopy_pipeline *)Py_NewRef(object);
     run->run = NULL;
     run->busy = false;
-    run->aligned = aligned;
     PyObject_GC_Track(run);
     plopy_drive_begin(&drive);
     run->run = start(self, NULL, inputs, strict);
     plopy_drive_end(&drive);
-    if (run->run == NULL)
+    if (run->run == NULL) {
         Py_CLEAR(run);
-    else if (self->native)
+        return NULL;
+    }
+    if (aligned)
+        pipilo_run_keep_places(run->run);
+    if (self->native)
         pipilo_run_begin(run->run);
     return (PyObject *)run;
 }
@@ -251,7 +253,6 @@ static PyObject *run_next(PyObject *object)
     self->busy = true;
     plopy_drive_begin(&drive);
     drive.run = self->run;
-    drive.aligned = self->aligned;
     if (next_row(&drive, self->pipeline->native, &row) == 0 && row != NULL)
         list = row_object(self->pipeline, row);
     pipilo_row_unref(&row);
@@ -277,7 +278,6 @@ static PyObject *run_columns(PyObject *object, PyObject *unused)
     }
     plopy_drive_begin(&drive);
     drive.run = self->run;
-    drive.aligned = self->aligned;
     self->run = NULL;
     PyObject *columns = collect(self->pipeline, &drive);
     finish(&drive, self->pipeline->native);
@@ -415,7 +415,7 @@ static PyMethodDef pipeline_methods[] = {
       "call_rows(*inputs)\n\nAs call, with errors in their rows." },
     { "start", pipeline_start, METH_VARARGS,
       "start(inputs, strict, aligned)\n\nA Run, row by row. strict: the first error raises. "
-      "aligned: an Empty that a function gives keeps its place in the row." },
+      "aligned: an Empty keeps its place." },
     { "scalars", pipeline_scalars, METH_NOARGS, "scalars()\n\nWhich outputs are SCALAR columns." },
     { "nodes", pipeline_nodes, METH_NOARGS, "nodes()\n\nThe nodes' names, as data flow." },
     { "is_native", pipeline_is_native, METH_NOARGS,

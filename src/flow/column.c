@@ -53,7 +53,7 @@ static void drop_passed(struct plo_column *column)
 
 int plo_column_put(struct plo_column *column, pipilo_value *value, struct pipilo_error *err)
 {
-    if (value->kind == PIPILO_EMPTY) {
+    if (value->kind == PIPILO_EMPTY && (column->scalar || !column->keeps_empty)) {
         pipilo_value_unref(&value);
         return 0;
     }

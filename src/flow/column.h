@@ -15,6 +15,7 @@ enum { PLO_COLUMN_ROWS = 64 };              // a new column's bound in rows
 struct plo_column {
     bool scalar;
     bool sealed;         // nothing more will be put
+    bool keeps_empty;    // a stream in which Empty takes a place like any value
     pipilo_value *value; // of a scalar; NULL: never set
     pipilo_value **ring; // of a stream, `capacity` places, a power of two
     size_t capacity;
@@ -28,7 +29,8 @@ struct plo_column {
 // Adds a reader before the run begins; gives its number.
 int plo_column_add_reader(struct plo_column *column, size_t *reader, struct pipilo_error *err);
 
-// Consumes `value`, on failure too. Empty is dropped, as is what nobody will read.
+// Consumes `value`, on failure too. Empty is dropped unless the stream keeps it, as is what nobody
+// will read.
 int plo_column_put(struct plo_column *column, pipilo_value *value, struct pipilo_error *err);
 
 // Rows that may still be put; SIZE_MAX for a scalar.

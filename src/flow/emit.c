@@ -32,17 +32,18 @@ static pipilo_value *error_value(const struct plo_node *node, struct pipilo_erro
     return value;
 }
 
-// One row: the value whole for one output, else its items (more are ignored).
+// One row: the value whole for one output, else its items (more are ignored). An error stands for
+// each of them; so does an Empty that keeps its place.
 static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_error *err)
 {
     PLO_TRY(plo_run_judge(node->run, value, err));
     if (node->output_count == 1)
         return plo_column_put(node->outputs[0], pipilo_value_ref(value), err);
-    bool error = value->kind == PIPILO_ERROR;
+    bool whole = value->kind == PIPILO_ERROR || (node->run->aligned && value->kind == PIPILO_EMPTY);
     for (size_t i = 0; i < node->output_count; i++) {
         struct pipilo_error reason = { 0 };
-        pipilo_value *item = error ? pipilo_value_ref(value) : NULL;
-        int result = error ? 0 : plo_item_at(value, i, &item, &reason);
+        pipilo_value *item = whole ? pipilo_value_ref(value) : NULL;
+        int result = whole ? 0 : plo_item_at(value, i, &item, &reason);
         if (result == 0 && item == NULL)
             plo_fail(&reason, PIPILO_EOPERATOR, "the operator gave %zu values, not %zu", i,
                      node->output_count);

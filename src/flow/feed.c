@@ -187,10 +187,14 @@ int plo_call_split(struct plo_node *node, struct plo_call *call, size_t from, st
     return 0;
 }
 
-// The first error value the callable would get, where the operator does not want them.
+// What goes on without a call: an Empty that keeps its place, or the first error value where the
+// operator does not want them.
 static pipilo_value *passed_on(const struct plo_node *node, pipilo_value *const *values,
                                size_t count)
 {
+    for (size_t i = 0; i < count && node->run->aligned; i++)
+        if (values[i]->kind == PIPILO_EMPTY)
+            return values[i];
     if (node->op != NULL && (node->op->flags & PIPILO_OP_TAKES_ERRORS))
         return NULL;
     for (size_t i = 0; i < count; i++)
@@ -210,9 +214,9 @@ static void add_row(struct plo_node *node, struct plo_call *call)
         (filter ? &call->keep[call->rows * inputs] : in)[i] = node->row[i];
     for (size_t i = 0; i < by && filter; i++)
         in[i] = node->row[inputs + i];
-    pipilo_value *error = passed_on(node, in, columns);
-    if (error != NULL)
-        call->out[call->rows] = pipilo_value_ref(error);
+    pipilo_value *instead = passed_on(node, in, columns);
+    if (instead != NULL)
+        call->out[call->rows] = pipilo_value_ref(instead);
     call->rows++;
 }
 

@@ -158,7 +158,8 @@ static int add_node(struct planner *planner, const pipilo_pipe *pipe, pipilo_cal
         snprintf(node->name, sizeof node->name, "%.63s", pipe->name);
     else
         snprintf(node->name, sizeof node->name, "%.50s-%zu", name, *planner->index);
-    ++*planner->index;
+    if (strcmp(node->name, "_input") != 0) // Towhee counts neither input nor output
+        ++*planner->index;
     if (callable != NULL)
         pipilo_callable_ref(callable);
     *out = node;

@@ -664,6 +664,15 @@ void pipilo_run_stop_at_errors(pipilo_run *run)
     pthread_mutex_unlock(&run->lock);
 }
 
+void pipilo_run_keep_places(pipilo_run *run)
+{
+    plo_run_lock(run);
+    run->aligned = true;
+    for (size_t i = 0; i < run->plan->column_count; i++)
+        run->columns[i].keeps_empty = true;
+    pthread_mutex_unlock(&run->lock);
+}
+
 pipilo_value *pipilo_run_failure(pipilo_run *run)
 {
     plo_run_lock(run);

@@ -80,6 +80,7 @@ struct pipilo_run {
     unsigned in_reduce;     // reduce calls on the caller's stack
     bool stopping;          // begin nothing new
     bool strict;            // the first error value fails the run
+    bool aligned;           // an Empty keeps its place in a stream (pipilo_run_keep_places)
     bool released;          // the user let go: columns and nodes are gone
     bool abandoned;         // the process forked: nothing in here is used or freed
     unsigned generation;    // of the process that began it (fork.h)

@@ -29,10 +29,39 @@ def test_any_graph():
 def test_several_inputs():
     p = pipe.input("a", "b").map(("a", "b"), "c", lambda a, b: a - b).output("c")
     assert rows(p.batch([(3, 1), [5, 5]])) == [[[2]], [[0]]]
-    with pytest.raises(TypeError):
-        p.batch([(1, 2), 3])
+    assert rows(p.batch([range(2)])) == [[[-1]]]
+    for wrong in (3, {1, 2}, iter((1, 2))):
+        with pytest.raises(TypeError, match="takes tuples"):
+            p.batch([(1, 2), wrong])
     with pytest.raises(AssertionError):
         p.batch([(1, 2, 3)])
+
+
+def test_empty_never_moves_rows():
+    pairs = pipe.input("x").map(
+        "x", ("a", "b"), lambda x: (Empty(), x) if x % 2 else (x, Empty())
+    ).map(("a", "b"), "c", lambda a, b: a + b).map("b", "d", lambda b: -b).output("x", "a", "b", "c", "d")
+    nested = pipe.input("x").map("x", ("y", "z"), pairs).output("x", "y", "z")
+    for p in (pairs, nested, ADD, pipe.input("x").output("x")):
+        inputs = [2, 1, Empty(), 4, 3]
+        assert rows(p.batch(inputs)) == [p(x).to_list() for x in inputs]
+
+
+def test_empty_passes_by_native_steps():
+    numpy = pytest.importorskip("numpy")
+    p = (
+        pipe.input("x").map("x", "v", lambda x: Empty() if x % 2 else numpy.array([3.0, 4.0 * x]))
+        .map("v", "n", ops.towhee.np_normalize()).map("n", "s", lambda n: round(n[0], 6)).output("x", "s")
+    )
+    assert rows(p.batch(range(200))) == [p(x).to_list() for x in range(200)]
+    assert p.batch([1])[0].to_list() == [[1, Empty()]]
+
+
+def test_without_output_columns():
+    seen = []
+    p = pipe.input("x").map("x", (), seen.append).output()
+    assert rows(p.batch([1, 2])) == [[], []]
+    assert seen == [1, 2]
 
 
 def test_one_input_is_not_unpacked():

@@ -84,6 +84,11 @@ PIPILO_API void pipilo_run_begin(pipilo_run *run);
 PIPILO_API void pipilo_run_stop_at_errors(pipilo_run *run);
 PIPILO_API pipilo_value *pipilo_run_failure(pipilo_run *run);
 
+// For a run over a stream of rows that do not belong together, before its first row is asked for:
+// an Empty that a step gives keeps its place, and a map or flat_map with an Empty among its inputs
+// is not called and gives Empty. Otherwise Empty is dropped, and what stood behind it moves up.
+PIPILO_API void pipilo_run_keep_places(pipilo_run *run);
+
 #ifdef __cplusplus
 }
 #endif

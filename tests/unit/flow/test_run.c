@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pipilo/pipeline.h>
+#include <pipilo/sys/foreign.h>
 
 #include "core/budget.h"
 #include "core/live.h"
@@ -53,6 +54,46 @@ static void caller_nodes(void **state)
                                ".map('y', 'z', ops.t.slow()).output('z')");
     pipilo_run *run = start(p, 2000);
     assert_int_equal(count_up(run), 2000);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
+// The items of a list, Empty among them, through maps of one and of two outputs: each row shows
+// what became of its own item.
+static void empty_keeps_its_place(void **state)
+{
+    (void)state;
+    pipilo_pipeline *p = parse("pipe.input('a').flat_map('a', 'x', ops.t.same())"
+                               ".map('x', 'y', ops.t.add(1)).map('x', ('u', 'v'), ops.t.pair())"
+                               ".map(('x', 'v'), 'w', ops.t.sub()).output('x', 'y', 'u', 'w')");
+    enum { ITEMS = 200 };
+    pipilo_value *items[ITEMS] = { NULL }, *list = NULL;
+    for (int i = 0; i < ITEMS; i++)
+        if (i % 3 == 1)
+            items[i] = pipilo_value_empty();
+        else
+            assert_int_equal(pipilo_value_create_int(&items[i], i, NULL), 0);
+    assert_int_equal(pipilo_value_create_list(&list, items, ITEMS, NULL), 0);
+    pipilo_run *run = NULL;
+    assert_int_equal(pipilo_pipeline_start(&run, p, &list, 1, NULL), 0);
+    pipilo_run_keep_places(run);
+    pipilo_row *row = NULL;
+    int rows = 0;
+    for (; pipilo_run_next(run, &row, NULL) == 0 && row != NULL; rows++) {
+        bool empty = rows % 3 == 1;
+        for (size_t column = 0; column < 4; column++)
+            assert_int_equal(pipilo_value_kind(pipilo_row_value(row, column)),
+                             empty ? PIPILO_EMPTY : PIPILO_INT);
+        if (!empty) {
+            assert_int_equal(pipilo_value_int(pipilo_row_value(row, 0)), rows);
+            assert_int_equal(pipilo_value_int(pipilo_row_value(row, 1)), rows + 1);
+        }
+        pipilo_row_unref(&row);
+    }
+    assert_int_equal(rows, ITEMS);
+    for (int i = 0; i < ITEMS; i++)
+        pipilo_value_unref(&items[i]);
+    pipilo_value_unref(&list);
     pipilo_run_unref(&run);
     pipilo_pipeline_unref(&p);
 }
@@ -335,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_order),
         cmocka_unit_test(caller_nodes),
+        cmocka_unit_test(empty_keeps_its_place),
         cmocka_unit_test(eight_threads),
         cmocka_unit_test(dropped_early),
         cmocka_unit_test(canceled),
