@@ -1,7 +1,10 @@
 """AutoConfig, node configurations, and what an operator sees of them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from pipilo import ops, pipe, register
 from pipilo.auto_config import (
     AcceleratorConf,
     AutoConfig,
@@ -55,8 +58,12 @@ def test_node_config():
     assert NodeConfig.of({"name": "mine", "anything": 3}, "n-1").anything == 3
     with pytest.raises(ValueError):
         NodeConfig()
-    with pytest.raises(ValueError, match="has no zz"):
-        NodeConfig.of({"server": {"zz": 1}}, "n")
+    assert not hasattr(NodeConfig.of({"server": {"zz": 1}}, "n").server, "zz")
+    assert NodeConfig.of({"device": "3", "server": {"max_batch_size": None}}, "n").device == 3
+    for wrong in ({"device": "first"}, {"device": 1.5}, {"device": None}, {"name": 5}, {"name": None},
+                  {"server": {"max_batch_size": "many"}}, "name", 5, ["name"]):
+        with pytest.raises(ValueError, match="not "):
+            NodeConfig.of(wrong, "n")
     with pytest.raises(ValueError, match="Unknown accelerator: cuda"):
         AcceleratorConf(type="cuda", params=None)
 
@@ -70,6 +77,26 @@ def test_operators_see_the_device():
     with set_runtime_config(NodeConfig.of({"device": 3}, "n")):
         assert get_sys_config().device_id == 3 and Op()() == 3
     assert get_sys_config() is None
+
+
+@pytest.mark.parametrize("base", [object, PyOperator])
+def test_operators_in_a_pipeline_see_their_nodes_device(base):
+    @register(name="test_auto_config/device")
+    class Device(base):
+        def __init__(self):
+            self.device = get_sys_config().device_id
+
+        def __call__(self, x):
+            return self.device
+
+    step = pipe.input("x").map("x", "d", ops.test_auto_config.device(), config={})
+    assert step.output("d")(0).get() == [-1]
+    for config in ({"device": 3}, AutoConfig.LocalGPUConfig(3)):
+        p = pipe.input("x").map("x", "d", ops.test_auto_config.device(), config=config).output("d")
+        assert p(0).get() == [3]
+        assert [result.get() for result in p.batch([0, 1])] == [[3], [3]]
+        with ThreadPoolExecutor(4) as pool:
+            assert {p_result.get()[0] for p_result in pool.map(p, range(20))} == {3}
 
 
 def test_accelerate():

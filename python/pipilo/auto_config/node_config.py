@@ -6,6 +6,7 @@ effect here: a model's batches and streams are the engine's own affair.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -22,21 +23,36 @@ __all__ = [
 class _Settings:
     """Named values with defaults in `_defaults`; `_needed` ones must be given.
 
-    ValueError for what is missing, and for an unknown name unless `_open`.
+    ValueError for what is missing or of another kind than `_kinds` says. As in Towhee, where pydantic
+    does this, whole numbers may be text and unknown names are ignored, or kept where `_open`.
     """
 
     _defaults: ClassVar[dict[str, Any]] = {}
     _needed: tuple[str, ...] = ()
+    _kinds: ClassVar[dict[str, type]] = {}
     _open = False
 
     def __init__(self, **values: Any):
         missing = [name for name in self._needed if name not in values]
         if missing:
             raise ValueError(f"{type(self).__name__}: {', '.join(missing)} is needed")
-        unknown = values.keys() - self._defaults.keys() - set(self._needed)
-        if unknown and not self._open:
-            raise ValueError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
-        self.__dict__.update({**self._defaults, **values})
+        for name, value in {**self._defaults, **values}.items():
+            if self._open or name in self._defaults or name in self._needed:
+                self.__dict__[name] = self._checked(name, value)
+
+    def _checked(self, name: str, value: Any) -> Any:
+        kind = self._kinds.get(name)
+        if kind is None or (value is None and self._defaults.get(name, "") is None):
+            return value
+        try:
+            if kind is int:
+                return int(value) if isinstance(value, str) else operator.index(value)
+            if isinstance(value, kind):
+                return value
+        except (TypeError, ValueError):
+            pass
+        article = "a whole number" if kind is int else "text"
+        raise ValueError(f"{type(self).__name__}: {name} is {article}, not {value!r}")
 
     def dict(self) -> dict[str, Any]:
         """The values as a dict, nested ones too."""
@@ -75,6 +91,11 @@ class ServerConf(_Settings):
         "num_instances_per_device": None,
         "triton": None,
     }
+    _kinds: ClassVar[dict[str, type]] = {
+        "max_batch_size": int,
+        "batch_latency_micros": int,
+        "num_instances_per_device": int,
+    }
 
     def __init__(self, **values: Any):
         super().__init__(**values)
@@ -85,6 +106,7 @@ class TritonClientConf(_Settings):
     """model_name: str; inputs, outputs: lists of str."""
 
     _needed = ("model_name", "inputs", "outputs")
+    _kinds: ClassVar[dict[str, type]] = {"model_name": str}
 
 
 class AcceleratorConf(_Settings):
@@ -115,6 +137,7 @@ class NodeConfig(_Settings):
 
     _needed = ("name",)
     _defaults: ClassVar[dict[str, Any]] = {"device": -1, "acc_info": None, "server": None}
+    _kinds: ClassVar[dict[str, type]] = {"name": str, "device": int}
     _open = True
 
     def __init__(self, **values: Any):
@@ -125,8 +148,10 @@ class NodeConfig(_Settings):
     @classmethod
     def of(cls, config: Any, name: str) -> NodeConfig:
         """From a step's `config=` (a dict, a TowheeConfig or None); `name` where it has none."""
-        given = config.config if hasattr(config, "config") else config
-        return cls(**{"name": name, **(given or {})})
+        given = getattr(config, "config", config) or {}
+        if not isinstance(given, Mapping):
+            raise ValueError(f"A step's config is a dict or a TowheeConfig, not {given!r}")
+        return cls(**{"name": name, **given})
 
 
 class TowheeConfig:

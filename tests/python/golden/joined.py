@@ -198,6 +198,52 @@ value(
 value("batch", "pipe.input('a').output('a').batch([])")
 value("batch", _plain.format("pipe.input('a').output('a').batch(i for i in range(3))"))
 value("batch", "pipe.input('a').map('a', 'b', lambda x: 1 / x).output('b').batch([1, 0, 2])")
+value("batch", _plain.format("pipe.input('a').output('a').batch([1, Empty(), 2])"))
+value(
+    "batch",
+    _plain.format(
+        "pipe.input('a').map('a', ('b', 'c'), lambda x: (x, Empty()) if x % 2 else (Empty(), x))"
+        ".map('b', 'd', lambda b: -b).output('a', 'b', 'c', 'd').batch([1, 2, 3])"
+    ),
+)
+value(
+    "batch",
+    _plain.format(
+        "pipe.input('a').map('a', ('b', 'c'), lambda x: Empty() if x % 2 else (x, x))"
+        ".output('a').batch([2, 1])"
+    ),
+)
+value("batch", _plain.format("pipe.input('a', 'b').output('b', 'a').batch(['xy', range(2)])"))
+value("batch", "pipe.input('a', 'b').output('a').batch([{'a': 1, 'b': 2}])")
+value("batch", _plain.format("pipe.input('a').map('a', (), lambda x: x).output().batch([1, 2])"))
+value(
+    "batch",
+    "pipe.input('a').map('a', 'b', lambda x: x).map('b', 'c', lambda x: 1 / x).output('c')"
+    ".batch([1, 0])",
+)
+
+# --- config ------------------------------------------------------------------------------------
+
+_named = "pipe.input('a').map('a', 'b', lambda x: 1 / x, config={}).output('b')"
+for config in (
+    "None",
+    "{}",
+    "{'name': 'mine'}",
+    "{'name': 'mine', 'else': 1}",
+    "{'device': '1'}",
+    "AutoConfig.LocalGPUConfig(1)",
+    "type(AutoConfig.LocalCPUConfig())({'name': 'mine'})",
+    "{'server': {'zz': 1}}",
+    "{'device': 'first'}",
+    "{'device': 1.5}",
+    "{'name': 5}",
+    "{'name': None}",
+    "{'acc_info': {'type': 'cuda', 'params': None}}",
+    "{'server': {'max_batch_size': 'many'}}",
+    "'mine'",
+    "5",
+):
+    case("config", _named.replace("{}", config), (0,), (2,))
 
 # --- queues and what surrounds them --------------------------------------------------------------
 S, Q = "('s', ColumnType.SCALAR)", "('q', ColumnType.QUEUE)"
