@@ -371,6 +371,9 @@ static int run_embed(const void *stored, char **operands, int count)
     stop_counter(&job);
     progress_clear(&job.progress);
     free(text);
+    const char *trouble = pipilo_model_cache_trouble();
+    if (trouble != NULL && !options->quiet)
+        say("%s; every start compiles it anew (`pipilo models cache --help`)", trouble);
     return report(&job, result, &err);
 }
 

@@ -33,6 +33,7 @@
 #include "error.h"
 #include "inputs.h"
 #include "library.h"
+#include "model_cache.h"
 #include "models.h"
 #include "pipeline.h"
 #include "store.h"

@@ -1,10 +1,9 @@
 // fingerprint.c: canonical text, its digest, and what differs between two (see fingerprint.h).
 #include "core/fingerprint.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/cpu_id.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/str.h"
@@ -67,31 +66,11 @@ static char *canonical(const struct plo_fingerprint_parts *parts)
     return plo_str_take(&str);
 }
 
-static char cpu[128]; // written once
-static pthread_once_t cpu_once = PTHREAD_ONCE_INIT;
-
-// "model name" of /proc/cpuinfo, or "".
-static void read_cpu(void)
-{
-    char line[256];
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    while (file != NULL && *cpu == '\0' && fgets(line, sizeof line, file) != NULL) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(cpu, sizeof cpu, "%s", colon + 1 + strspn(colon + 1, " "));
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
 static char *noted(const struct plo_fingerprint_parts *parts)
 {
-    pthread_once(&cpu_once, read_cpu);
     struct plo_str str = PLO_STR_INIT;
     plo_str_add(&str, "{\"cpu\":");
-    plo_str_add_json(&str, cpu);
+    plo_str_add_json(&str, plo_cpu_name());
     add_field(&str, "engine_version", parts->engine_version != NULL ? parts->engine_version : "");
     add_field(&str, "model", parts->model_name != NULL ? parts->model_name : "");
     plo_str_add(&str, "}");

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "core/fail.h"
+#include "model/cache_folder.h"
 
 enum { KEPT = 64, SETTLED_SECONDS = 2, CACHE_CEILING = 64 * 1024 };
 
@@ -49,18 +49,6 @@ static void identify(const struct stat *s, char out[128])
              (uintmax_t)s->st_ctim.tv_sec, (unsigned long)s->st_ctim.tv_nsec);
 }
 
-static char *cache_path(void)
-{
-    const char *off = getenv("PIPILO_CACHE");
-    const char *base = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (off != NULL && strcmp(off, "0") == 0)
-        return NULL;
-    if (base != NULL && base[0] == '/')
-        return plo_format("%s/pipilo/digests", base);
-    return home != NULL && home[0] == '/' ? plo_format("%s/.cache/pipilo/digests", home) : NULL;
-}
-
 static void store_locked(const char *identity, const char *hex)
 {
     struct entry *entry = &entries[count++ % KEPT];
@@ -90,7 +78,7 @@ static void read_cache_locked(const char *text)
 
 static void load_cache(void)
 {
-    char *path = cache_path(), *text = NULL;
+    char *path = plo_cache_path("digests"), *text = NULL;
     if (path != NULL && plo_file_read_text(path, CACHE_CEILING, &text) < 0)
         text = NULL;
     pthread_mutex_lock(&lock);
@@ -109,7 +97,7 @@ static void save_cache(void)
     for (size_t i = count > KEPT ? count - KEPT : 0; i < count; i++)
         plo_str_addf(&str, "%s %s\n", entries[i % KEPT].identity, entries[i % KEPT].hex);
     pthread_mutex_unlock(&lock);
-    char *path = cache_path();
+    char *path = plo_cache_path("digests");
     if (path != NULL && !str.failed && str.data != NULL) {
         char *slash = strrchr(path, '/');
         *slash = '\0';

@@ -1,8 +1,7 @@
 // digest.h: SHA-256 of weights, remembered: hashing 18 MB takes 70 ms, more than loading some
 // models. A file is known again by device, inode, size, mtime and ctime, within the process and, in
-// $XDG_CACHE_HOME/pipilo/digests (~/.cache/pipilo/digests), between processes. PIPILO_CACHE=0 turns
-// the latter off; a cache that cannot be read or written is no error.
-// Threads: any.
+// `digests` of the cache (cache_folder.h), between processes; a cache that cannot be read or
+// written is no error. Threads: any.
 #ifndef PLO_MODEL_DIGEST_H
 #define PLO_MODEL_DIGEST_H
 

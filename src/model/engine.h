@@ -35,6 +35,7 @@ struct plo_engine_ports {
 
 struct plo_engine_load {
     const char *path;
+    const char *sha256; // of the weights; NULL: not known, and what is compiled is not kept
     const struct plo_card *card;
     size_t batch;                 // rows of one inference
     size_t height, width;         // pixels of the input
@@ -78,6 +79,14 @@ struct plo_engine {
     // the card that it does not have), PIPILO_EENGINE, PIPILO_ENOMEM.
     int (*load)(void **model, const struct plo_engine_load *load, struct pipilo_error *err);
     void (*unload)(void *model);
+
+    // What was compiled, written to the file `path`; the same loaded from such bytes, which must
+    // begin at a page and stay until `unload`. The bytes are trusted: whoever keeps them checks
+    // them. `load` must be what the model was loaded with. Both NULL: the engine does not compile.
+    // Errors: as of `load`; PIPILO_EENGINE where the device keeps nothing.
+    int (*export_blob)(void *model, const char *path, struct pipilo_error *err);
+    int (*import_blob)(void **model, const struct plo_engine_load *load, const void *blob,
+                       size_t size, struct pipilo_error *err);
 
     int (*request_create)(void **request, void *model, struct pipilo_error *err);
     void (*request_destroy)(void *request);

@@ -384,6 +384,7 @@ static int load(struct plo_model *m, struct pipilo_error *err)
     PLO_TRY(charge(m, need, err));
     int64_t before = anonymous_bytes();
     m->load.path = m->path;
+    m->load.sha256 = m->sha256;
     m->load.card = &m->card;
     m->load.device = m->device;
     int code = plo_streams_open(&m->streams, m->engine, &m->load, m->normalize, err);

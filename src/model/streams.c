@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "core/fail.h"
+#include "model/compiled.h"
 #include "model/pooling.h"
 
 enum { ALIGNMENT = 64 };
@@ -36,7 +37,7 @@ struct part {
 
 struct plo_streams {
     const struct plo_engine *engine;
-    void *model;
+    struct plo_compiled compiled;
     struct plo_card card;
     bool normalize;
     size_t batch;
@@ -60,8 +61,7 @@ void plo_streams_close(struct plo_streams *s)
             s->engine->request_destroy(s->streams[i].request);
         plo_free(s->streams[i].gathered);
     }
-    if (s->model != NULL)
-        s->engine->unload(s->model);
+    plo_compiled_close(&s->compiled);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     plo_free(s->streams);
@@ -76,10 +76,10 @@ static int open_streams(struct plo_streams *s, const struct plo_engine_load *loa
     s->parts = plo_alloc0((size_t)s->count * s->batch, sizeof *s->parts);
     if (s->streams == NULL || s->parts == NULL)
         return plo_fail_nomem(err, 0);
-    PLO_TRY(s->engine->load(&s->model, load, err));
+    PLO_TRY(plo_compiled_open(&s->compiled, s->engine, load, err));
     bool gathers = s->batch > 1 || s->row * sizeof(float) % ALIGNMENT != 0;
     for (int i = 0; i < s->count; i++) {
-        PLO_TRY(s->engine->request_create(&s->streams[i].request, s->model, err));
+        PLO_TRY(s->engine->request_create(&s->streams[i].request, s->compiled.model, err));
         if (!gathers)
             continue;
         s->streams[i].gathered = plo_alloc_aligned(s->batch * s->row * sizeof(float));

@@ -10,8 +10,8 @@
 
 struct plo_streams;
 
-// Loads the model and makes its requests. `load` and its card are copied, except the path and
-// device, which are used now only. Errors: those of the engine's load.
+// Loads the model (compiled.h) and makes its requests. `load` and its card are copied, except its
+// texts, which are used now only. Errors: those of the engine's load.
 int plo_streams_open(struct plo_streams **out, const struct plo_engine *engine,
                      const struct plo_engine_load *load, bool normalize, struct pipilo_error *err);
 

@@ -4,21 +4,16 @@
 // Every model is compiled with a fixed batch: a dynamic one keeps memory for each size it ever saw.
 // Precision is always asked for by name, because the default is bf16 where the CPU has it, and
 // cores are never pinned, because two processes would pin to the same one.
-#include <dirent.h>
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openvino/c/openvino.h>
 
-#include "base/dynlib.h"
-#include "base/file.h"
 #include "core/fail.h"
 #include "model/engines/engines.h"
+#include "model/engines/openvino_library.h"
 #include "model/pooling.h"
 
 // --- the library and the process's one core ------------------------------------------------------
@@ -33,6 +28,9 @@ static struct {
     ov_status_e (*core_devices)(const ov_core_t *, ov_available_devices_t *);
     void (*devices_free)(ov_available_devices_t *);
     ov_status_e (*core_property)(const ov_core_t *, const char *, const char *, char **);
+    ov_status_e (*core_set)(const ov_core_t *, const char *, ...);
+    ov_status_e (*core_import)(const ov_core_t *, const char *, size_t, const char *,
+                               ov_compiled_model_t **);
     ov_status_e (*read_model)(const ov_core_t *, const char *, const char *, ov_model_t **);
     ov_status_e (*compile)(const ov_core_t *, const ov_model_t *, const char *, size_t,
                            ov_compiled_model_t **, ...);
@@ -49,6 +47,14 @@ static struct {
     ov_status_e (*shape_static)(int64_t, const int64_t *, ov_partial_shape_t *);
     void (*partial_shape_free)(ov_partial_shape_t *);
     void (*compiled_free)(ov_compiled_model_t *);
+    ov_status_e (*compiled_export)(const ov_compiled_model_t *, const char *);
+    ov_status_e (*compiled_property)(const ov_compiled_model_t *, const char *, char **);
+    ov_status_e (*compiled_inputs)(const ov_compiled_model_t *, size_t *);
+    ov_status_e (*compiled_outputs)(const ov_compiled_model_t *, size_t *);
+    ov_status_e (*compiled_input_at)(const ov_compiled_model_t *, size_t,
+                                     ov_output_const_port_t **);
+    ov_status_e (*compiled_output_at)(const ov_compiled_model_t *, size_t,
+                                      ov_output_const_port_t **);
     ov_status_e (*request_create)(const ov_compiled_model_t *, ov_infer_request_t **);
     void (*request_free)(ov_infer_request_t *);
     ov_status_e (*set_input)(ov_infer_request_t *, size_t, const ov_tensor_t *);
@@ -77,6 +83,8 @@ static const struct plo_dynlib_symbol symbols[] = {
     SYMBOL(core_devices, "ov_core_get_available_devices"),
     SYMBOL(devices_free, "ov_available_devices_free"),
     SYMBOL(core_property, "ov_core_get_property"),
+    SYMBOL(core_set, "ov_core_set_property"),
+    SYMBOL(core_import, "ov_core_import_model"),
     SYMBOL(read_model, "ov_core_read_model"),
     SYMBOL(compile, "ov_core_compile_model"),
     SYMBOL(model_free, "ov_model_free"),
@@ -92,6 +100,12 @@ static const struct plo_dynlib_symbol symbols[] = {
     SYMBOL(shape_static, "ov_partial_shape_create_static"),
     SYMBOL(partial_shape_free, "ov_partial_shape_free"),
     SYMBOL(compiled_free, "ov_compiled_model_free"),
+    SYMBOL(compiled_export, "ov_compiled_model_export_model"),
+    SYMBOL(compiled_property, "ov_compiled_model_get_property"),
+    SYMBOL(compiled_inputs, "ov_compiled_model_inputs_size"),
+    SYMBOL(compiled_outputs, "ov_compiled_model_outputs_size"),
+    SYMBOL(compiled_input_at, "ov_compiled_model_input_by_index"),
+    SYMBOL(compiled_output_at, "ov_compiled_model_output_by_index"),
     SYMBOL(request_create, "ov_compiled_model_create_infer_request"),
     SYMBOL(request_free, "ov_infer_request_free"),
     SYMBOL(set_input, "ov_infer_request_set_input_tensor_by_index"),
@@ -109,54 +123,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
 static ov_core_t *core;
 static pid_t core_pid; // a core does not survive fork()
 static bool opened;
-static char given_folder[PATH_MAX]; // where to look first; "": nowhere
 static char version_text[96];
-
-// The library's path in `folder`, whatever version its name ends with; NULL where there is none.
-static char *library_in(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    if (dir == NULL)
-        return NULL;
-    char *path = NULL;
-    struct dirent *entry;
-    while (path == NULL && (entry = readdir(dir)) != NULL)
-        if (strncmp(entry->d_name, "libopenvino_c.so", 16) == 0)
-            path = plo_file_join(folder, entry->d_name);
-    closedir(dir);
-    return path;
-}
-
-// The folder `relative` beside the shared object (or program) this code is part of.
-static char *folder_beside(const char *relative)
-{
-    Dl_info info;
-    if (dladdr(&opened, &info) == 0 || info.dli_fname == NULL)
-        return NULL;
-    char self[PATH_MAX];
-    if (realpath(info.dli_fname, self) == NULL)
-        return NULL;
-    char *slash = strrchr(self, '/');
-    return plo_format("%.*s/%s", (int)(slash - self), self, relative);
-}
-
-// The library beside an installed pipilo, or that of the build tree, or the system's.
-static char *find_library(void)
-{
-    static const char *const beside[] = { "pipilo/openvino", "../lib/pipilo/openvino" };
-    char *path = NULL;
-    for (size_t i = 0; path == NULL && i < PLO_COUNT(beside); i++) {
-        char *folder = folder_beside(beside[i]);
-        if (folder != NULL)
-            path = library_in(folder);
-        plo_free(folder);
-    }
-#ifdef PLO_OPENVINO_DIR
-    if (path == NULL)
-        path = library_in(PLO_OPENVINO_DIR);
-#endif
-    return path != NULL ? path : plo_strdup("libopenvino_c.so");
-}
 
 // The numbers of the element types changed between versions; a wrong one would read as noise.
 static bool same_numbers(void)
@@ -178,42 +145,26 @@ static bool same_numbers(void)
     return true;
 }
 
-// In a child of fork() the lock may be held by a thread that is not there.
+static pthread_mutex_t importing = PTHREAD_MUTEX_INITIALIZER; // guards the device's properties
+
+// In a child of fork() the locks may be held by threads that are not there.
 static void after_fork(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    importing = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
 static int set_folder(const char *folder, struct pipilo_error *err)
 {
-    if (strlen(folder) >= sizeof given_folder)
-        return plo_fail(err, PIPILO_EINVALID, "the folder's name has more than %d bytes", PATH_MAX);
     pthread_mutex_lock(&lock);
-    memcpy(given_folder, folder, strlen(folder) + 1);
+    int code = plo_openvino_set_folder(folder, err);
     pthread_mutex_unlock(&lock);
-    return 0;
+    return code;
 }
 
 static int open_library(struct pipilo_error *err)
 {
-    const char *setting = getenv("PIPILO_OPENVINO");
-    bool set = setting != NULL && *setting != '\0';
-    char *path = set ? library_in(setting) : NULL;
-    if (!set && given_folder[0] != '\0')
-        path = library_in(given_folder);
-    if (!set && path == NULL)
-        path = find_library();
-    if (set && path == NULL)
-        return plo_fail(err, PIPILO_ENOTFOUND,
-                        "PIPILO_OPENVINO names %s, which holds no libopenvino_c.so", setting);
-    if (path == NULL)
-        return plo_fail_nomem(err, 0);
-    char why[256];
-    const char *names[] = { path, NULL };
-    int result = plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why, sizeof why);
-    plo_free(path);
-    if (result < 0)
-        return plo_fail(err, PIPILO_ENOTFOUND, "OpenVINO is not to be had: %s", why);
+    PLO_TRY(plo_openvino_open(symbols, PLO_COUNT(symbols), err));
     ov_version_t version = { 0 };
     if (ov.get_version(&version) == OK)
         snprintf(version_text, sizeof version_text, "%s", version.buildNumber);
@@ -421,6 +372,7 @@ struct loaded {
     ov_compiled_model_t *compiled;
     int64_t input_shape[4];
     size_t output; // index of the card's output
+    bool on_cpu;
 };
 
 struct request {
@@ -478,8 +430,24 @@ static int find_output(const struct plo_engine_ports *ports, const char *name, s
 }
 
 // Before the work of compiling, where the shape is known without running.
-static int check_output(const ov_model_t *model, const struct loaded *m,
-                        const struct plo_card *card, struct pipilo_error *err)
+static int check_output(const struct plo_engine_port *output, const struct plo_card *card,
+                        struct pipilo_error *err)
+{
+    if (strcmp(output->dtype, "f32") != 0)
+        return plo_fail(err, PIPILO_EMODEL, "output '%s' is %s, f32 is needed", card->output.name,
+                        output->dtype);
+    size_t shape[PLO_ENGINE_DIMENSIONS];
+    for (size_t i = 0; i < output->count; i++) {
+        if (output->shape[i] < 0)
+            return 0;
+        shape[i] = (size_t)output->shape[i];
+    }
+    return output->count == 0 ? 0 : plo_pooling_check(card, shape, output->count, err);
+}
+
+// The output as it is with the input's shape fixed.
+static int check_model_output(const ov_model_t *model, const struct loaded *m,
+                              const struct plo_card *card, struct pipilo_error *err)
 {
     ov_output_const_port_t *port = NULL;
     struct plo_engine_port output = { 0 };
@@ -487,33 +455,35 @@ static int check_output(const ov_model_t *model, const struct loaded *m,
         return plo_fail(err, PIPILO_EENGINE, "OpenVINO does not describe the output");
     describe(&output, port);
     ov.port_free(port);
-    if (strcmp(output.dtype, "f32") != 0)
-        return plo_fail(err, PIPILO_EMODEL, "output '%s' is %s, f32 is needed", card->output.name,
-                        output.dtype);
-    size_t shape[PLO_ENGINE_DIMENSIONS];
-    for (size_t i = 0; i < output.count; i++) {
-        if (output.shape[i] < 0)
-            return 0;
-        shape[i] = (size_t)output.shape[i];
-    }
-    return output.count == 0 ? 0 : plo_pooling_check(card, shape, output.count, err);
+    return check_output(&output, card, err);
+}
+
+// What a model is compiled with, as texts.
+struct layout {
+    char streams[16], threads[16];
+    const char *precision;
+};
+
+static struct layout layout_of(const struct plo_engine_load *l)
+{
+    struct layout layout = { .precision = plo_precision_names[l->precision] };
+    snprintf(layout.streams, sizeof layout.streams, "%d", l->streams);
+    snprintf(layout.threads, sizeof layout.threads, "%d", l->threads);
+    return layout;
 }
 
 static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,
                    const struct plo_engine_load *l, struct pipilo_error *err)
 {
-    char streams[16], threads[16];
-    snprintf(streams, sizeof streams, "%d", l->streams);
-    snprintf(threads, sizeof threads, "%d", l->threads);
-    const char *precision = plo_precision_names[l->precision];
+    struct layout layout = layout_of(l);
     ov_status_e status;
     if (strcmp(l->device, "CPU") == 0)
         status = ov.compile(c, model, l->device, 8, &m->compiled, "INFERENCE_PRECISION_HINT",
-                            precision, "NUM_STREAMS", streams, "INFERENCE_NUM_THREADS", threads,
-                            "ENABLE_CPU_PINNING", "NO");
+                            layout.precision, "NUM_STREAMS", layout.streams,
+                            "INFERENCE_NUM_THREADS", layout.threads, "ENABLE_CPU_PINNING", "NO");
     else
         status = ov.compile(c, model, l->device, 4, &m->compiled, "INFERENCE_PRECISION_HINT",
-                            precision, "NUM_STREAMS", streams);
+                            layout.precision, "NUM_STREAMS", layout.streams);
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO cannot compile the model");
     return 0;
@@ -540,9 +510,10 @@ static int load(void **model, const struct plo_engine_load *l, struct pipilo_err
     if ((code = check_input(ports, l, m, err)) < 0 ||
         (code = find_output(ports, l->card->output.name, &m->output, err)) < 0 ||
         (code = fix_shape(file, m->input_shape, err)) < 0 ||
-        (code = check_output(file, m, l->card, err)) < 0 ||
+        (code = check_model_output(file, m, l->card, err)) < 0 ||
         (code = compile(m, c, file, l, err)) < 0)
         goto out;
+    m->on_cpu = strcmp(l->device, "CPU") == 0;
     *model = m;
     m = NULL;
 out:
@@ -557,6 +528,106 @@ static void unload(void *model)
     struct loaded *m = model;
     ov.compiled_free(m->compiled);
     plo_free(m);
+}
+
+// --- what was compiled before
+// ----------------------------------------------------------------------
+
+static int export_blob(void *model, const char *path, struct pipilo_error *err)
+{
+    const struct loaded *m = model;
+    if (!m->on_cpu)
+        return plo_fail(err, PIPILO_EENGINE, "only what the CPU runs is kept");
+    ov_status_e status = ov.compiled_export(m->compiled, path);
+    return status == OK ? 0 : fail_status(err, PIPILO_EENGINE, status, "OpenVINO keeps nothing");
+}
+
+static void describe_compiled(struct plo_engine_ports *out, const ov_compiled_model_t *compiled)
+{
+    *out = (struct plo_engine_ports){ 0 };
+    ov.compiled_inputs(compiled, &out->input_count);
+    ov.compiled_outputs(compiled, &out->output_count);
+    for (size_t i = 0; i < PLO_ENGINE_PORTS; i++) {
+        ov_output_const_port_t *port = NULL;
+        if (i < out->input_count && ov.compiled_input_at(compiled, i, &port) == OK) {
+            describe(&out->inputs[i], port);
+            ov.port_free(port);
+        }
+        if (i < out->output_count && ov.compiled_output_at(compiled, i, &port) == OK) {
+            describe(&out->outputs[i], port);
+            ov.port_free(port);
+        }
+    }
+}
+
+static bool has_property(const struct loaded *m, const char *key, const char *wanted)
+{
+    char *text = NULL;
+    if (ov.compiled_property(m->compiled, key, &text) != OK)
+        return false;
+    bool same = strcmp(text, wanted) == 0;
+    ov.text_free(text);
+    return same;
+}
+
+// A blob knows neither precision nor streams, and the C API's import takes no properties: they are
+// set for the device meanwhile. What is compiled names its own and is not touched by that.
+static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_load *l,
+                     const void *blob, size_t size, struct pipilo_error *err)
+{
+    struct layout layout = layout_of(l);
+    const char *const properties[][2] = {
+        { "INFERENCE_PRECISION_HINT", layout.precision },
+        { "NUM_STREAMS", layout.streams },
+        { "INFERENCE_NUM_THREADS", layout.threads },
+        { "ENABLE_CPU_PINNING", "NO" },
+    };
+    ov_status_e status = OK;
+    pthread_mutex_lock(&importing);
+    for (size_t i = 0; status == OK && i < PLO_COUNT(properties); i++)
+        status = ov.core_set(c, l->device, properties[i][0], properties[i][1]);
+    if (status == OK)
+        status = ov.core_import(c, blob, size, l->device, &m->compiled);
+    pthread_mutex_unlock(&importing);
+    if (status != OK)
+        return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not take what it gave");
+    for (size_t i = 0; i < 3; i++)
+        if (!has_property(m, properties[i][0], properties[i][1]))
+            return plo_fail(err, PIPILO_EENGINE, "OpenVINO does not take %s with a blob",
+                            properties[i][0]);
+    return 0;
+}
+
+static int import_blob(void **model, const struct plo_engine_load *l, const void *blob, size_t size,
+                       struct pipilo_error *err)
+{
+    ov_core_t *c;
+    if (strcmp(l->device, "CPU") != 0)
+        return plo_fail(err, PIPILO_EENGINE, "only what the CPU runs is kept");
+    PLO_TRY(get_core(&c, err));
+    struct loaded *m = plo_alloc0(1, sizeof *m);
+    struct plo_engine_ports *ports = plo_alloc0(1, sizeof *ports);
+    int code = m != NULL && ports != NULL ? 0 : plo_fail_nomem(err, sizeof *ports);
+    if (code == 0)
+        code = import_as(m, c, l, blob, size, err);
+    if (code == 0) {
+        describe_compiled(ports, m->compiled);
+        m->on_cpu = true;
+        code = check_input(ports, l, m, err);
+    }
+    if (code == 0)
+        code = find_output(ports, l->card->output.name, &m->output, err);
+    if (code == 0)
+        code = check_output(&ports->outputs[m->output], l->card, err);
+    plo_free(ports);
+    if (code == 0) {
+        *model = m;
+        return 0;
+    }
+    if (m != NULL && m->compiled != NULL)
+        ov.compiled_free(m->compiled);
+    plo_free(m);
+    return code;
 }
 
 // --- running -------------------------------------------------------------------------------------
@@ -647,6 +718,8 @@ const struct plo_engine plo_engine_openvino = {
     .inspect = inspect,
     .load = load,
     .unload = unload,
+    .export_blob = export_blob,
+    .import_blob = import_blob,
     .request_create = request_create,
     .request_destroy = request_destroy,
     .infer = infer,

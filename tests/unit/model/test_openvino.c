@@ -7,6 +7,9 @@
 #include "core/budget.h"
 #include "core/live.h"
 #include "helper.h"
+#include "model/compiled.h"
+#include "model/compiled_cache.h"
+#include "model/engine.h"
 #include "model/import.h"
 #include "model/model.h"
 
@@ -191,6 +194,47 @@ static void a_child_opens_its_own(void **state)
     plo_model_unref(&model);
 }
 
+// Opens, embeds and drops everything; gives whether the model came from the cache.
+static bool embeds_from_cache(struct plo_model_options options, const float *input, float *output)
+{
+    int64_t hits = plo_compiled_hits();
+    struct plo_model *model = open_model(options);
+    assert_int_equal(plo_model_embed(model, (float *)(uintptr_t)input, ROWS, output, NULL), 0);
+    plo_model_unref(&model);
+    plo_model_cache_drop();
+    return plo_compiled_hits() > hits;
+}
+
+static void the_cache_changes_no_bit(void **state)
+{
+    (void)state;
+    static const struct plo_model_options layouts[] = {
+        { .streams = 2, .threads = 2 },
+        { .streams = 1, .threads = 2, .batch = 4 },
+        { .streams = 2, .threads = 2, .precision = PLO_PRECISION_BF16 },
+    };
+    float *input = make_input(), fresh[ROWS * DIM], kept[ROWS * DIM];
+    const struct plo_engine *engine;
+    assert_int_equal(plo_engine_find(&engine, NULL, NULL), 0);
+    make_folder(folder);
+    for (size_t i = 0; i < PLO_COUNT(layouts); i++) {
+        if (layouts[i].precision == PLO_PRECISION_BF16 && !engine->has_bf16("CPU"))
+            continue;
+        setenv("PIPILO_CACHE", "0", 1);
+        assert_false(embeds_from_cache(layouts[i], input, fresh));
+        setenv("PIPILO_CACHE", folder, 1);
+        assert_false(embeds_from_cache(layouts[i], input, kept));
+        assert_memory_equal(kept, fresh, sizeof fresh);
+        memset(kept, 0, sizeof kept);
+        assert_true(embeds_from_cache(layouts[i], input, kept));
+        assert_memory_equal(kept, fresh, sizeof fresh);
+    }
+    setenv("PIPILO_CACHE", "0", 1);
+    assert_null(plo_compiled_cache_trouble());
+    plo_install_remove(folder);
+    plo_free(input);
+}
+
 static void loads_and_drops_leave_nothing(void **state)
 {
     (void)state;
@@ -216,6 +260,7 @@ int main(void)
         cmocka_unit_test(names_what_does_not_fit),
         cmocka_unit_test(imports),
         cmocka_unit_test(a_child_opens_its_own),
+        cmocka_unit_test(the_cache_changes_no_bit),
         cmocka_unit_test(loads_and_drops_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,92 @@
+// openvino_library.c: the places OpenVINO is looked for (see openvino_library.h).
+#include "model/engines/openvino_library.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "core/fail.h"
+
+static char given_folder[PATH_MAX]; // where to look first; "": nowhere
+
+// The library's path in `folder`, whatever version its name ends with; NULL where there is none.
+static char *library_in(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return NULL;
+    char *path = NULL;
+    struct dirent *entry;
+    while (path == NULL && (entry = readdir(dir)) != NULL)
+        if (strncmp(entry->d_name, "libopenvino_c.so", 16) == 0)
+            path = plo_file_join(folder, entry->d_name);
+    closedir(dir);
+    return path;
+}
+
+// The folder `relative` beside the shared object (or program) this code is part of.
+static char *folder_beside(const char *relative)
+{
+    Dl_info info;
+    if (dladdr(&given_folder, &info) == 0 || info.dli_fname == NULL)
+        return NULL;
+    char self[PATH_MAX];
+    if (realpath(info.dli_fname, self) == NULL)
+        return NULL;
+    char *slash = strrchr(self, '/');
+    return plo_format("%.*s/%s", (int)(slash - self), self, relative);
+}
+
+// The library beside an installed pipilo, or that of the build tree, or the system's.
+static char *find_library(void)
+{
+    static const char *const beside[] = { "pipilo/openvino", "../lib/pipilo/openvino" };
+    char *path = NULL;
+    for (size_t i = 0; path == NULL && i < PLO_COUNT(beside); i++) {
+        char *folder = folder_beside(beside[i]);
+        if (folder != NULL)
+            path = library_in(folder);
+        plo_free(folder);
+    }
+#ifdef PLO_OPENVINO_DIR
+    if (path == NULL)
+        path = library_in(PLO_OPENVINO_DIR);
+#endif
+    return path != NULL ? path : plo_strdup("libopenvino_c.so");
+}
+
+int plo_openvino_set_folder(const char *folder, struct pipilo_error *err)
+{
+    if (strlen(folder) >= sizeof given_folder)
+        return plo_fail(err, PIPILO_EINVALID, "the folder's name has more than %d bytes", PATH_MAX);
+    memcpy(given_folder, folder, strlen(folder) + 1);
+    return 0;
+}
+
+int plo_openvino_open(const struct plo_dynlib_symbol *symbols, size_t count,
+                      struct pipilo_error *err)
+{
+    const char *setting = getenv("PIPILO_OPENVINO");
+    bool set = setting != NULL && *setting != '\0';
+    char *path = set ? library_in(setting) : NULL;
+    if (!set && given_folder[0] != '\0')
+        path = library_in(given_folder);
+    if (!set && path == NULL)
+        path = find_library();
+    if (set && path == NULL)
+        return plo_fail(err, PIPILO_ENOTFOUND,
+                        "PIPILO_OPENVINO names %s, which holds no libopenvino_c.so", setting);
+    if (path == NULL)
+        return plo_fail_nomem(err, 0);
+    char why[256];
+    const char *names[] = { path, NULL };
+    int result = plo_dynlib_open(names, symbols, count, why, sizeof why);
+    plo_free(path);
+    if (result < 0)
+        return plo_fail(err, PIPILO_ENOTFOUND, "OpenVINO is not to be had: %s", why);
+    return 0;
+}
