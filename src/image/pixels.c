@@ -154,6 +154,7 @@ static int resize_rows(struct plo_decoder *decoder, const struct plo_resize_requ
     struct plo_resize resize;
     const uint8_t *row = NULL;
     PLO_TRY(plo_resize_init(&resize, request, decoder->scratch, err));
+    PLO_TRY(plo_decoder_narrow(decoder, resize.across.first, resize.across.end, err));
     PLO_TRY(plo_decoder_skip(decoder, resize.first, err));
     while (decoder->row < resize.end) {
         PLO_TRY(plo_decoder_next(decoder, &row, err));

@@ -207,6 +207,30 @@ def test_tensor(pipilo, tmp_path, filter):
         assert np.array_equal(ours, expected.transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_crops_of_jpegs(pipilo, tmp_path, subsampling, progressive):
+    """Only the rows and columns of a crop are decoded; its edges must not show it."""
+    rng = np.random.default_rng(subsampling)
+    for i in range(8):
+        width, height = (int(n) for n in rng.integers(1, 300, 2))
+        path = save(tmp_path, "a.jpg", photo(width, height, i), subsampling=subsampling,
+                    progressive=progressive)
+        image = pillow(path)
+        for _ in range(6):
+            left, top = int(rng.integers(width)), int(rng.integers(height))
+            size = int(rng.integers(1, width - left + 1)), int(rng.integers(1, height - top + 1))
+            ours = pipilo.ask("crop", path, left, top, *size)
+            expected = image.crop((left, top, left + size[0], top + size[1]))
+            assert np.array_equal(ours, np.asarray(expected)), (image.size, left, top, size)
+        short = min(image.size)
+        for crop in (1, short // 3 + 1, short):
+            expected = shortest_and_crop(image, short, crop, "bicubic").astype(np.float32)
+            ours = pipilo.ask("tensor", path, short, crop, "bicubic")
+            expected = (expected / np.float32(255) - np.float32(0.5)) / np.float32(0.25)
+            assert np.array_equal(ours, expected.transpose(2, 0, 1)), (image.size, crop)
+
+
 def test_fast_is_near(pipilo, tmp_path):
     for suffix in ("jpg", "webp"):
         path = save(tmp_path, f"a.{suffix}", photo(1600, 1200))

@@ -101,6 +101,13 @@ int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
     return 0;
 }
 
+int plo_decoder_narrow(struct plo_decoder *decoder, uint32_t first, uint32_t end,
+                       struct pipilo_error *err)
+{
+    const struct plo_codec *codec = decoder->codec;
+    return codec->narrow != NULL ? codec->narrow(decoder, first, end, err) : 0;
+}
+
 int plo_decoder_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)
 {
     PLO_TRY(decoder->codec->next(decoder, row, err));

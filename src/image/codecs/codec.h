@@ -40,6 +40,12 @@ struct plo_codec {
     // Starts to decode, limits being checked. After a failure `close` is called too.
     int (*open)(struct plo_decoder *decoder, struct pipilo_error *err);
 
+    // Before the first row: of the rows that come only the columns first <= x < end need to be
+    // right, and PLO_ROW_PADDING bytes behind them readable; they stand where they would stand in
+    // the whole row. NULL: rows are always whole.
+    int (*narrow)(struct plo_decoder *decoder, uint32_t first, uint32_t end,
+                  struct pipilo_error *err);
+
     // The next row: 3 x width bytes, and PLO_ROW_PADDING more that may be read, valid until the
     // next call.
     int (*next)(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err);
@@ -70,6 +76,8 @@ int plo_codec_probe(const struct plo_codec **codec, struct plo_input *input,
 
 // Opens a decoder whose first group is filled. Checks the limits of the options first.
 int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err);
+int plo_decoder_narrow(struct plo_decoder *decoder, uint32_t first, uint32_t end,
+                       struct pipilo_error *err);
 int plo_decoder_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err);
 int plo_decoder_skip(struct plo_decoder *decoder, uint32_t rows, struct pipilo_error *err);
 void plo_decoder_close(struct plo_decoder *decoder);

@@ -138,6 +138,7 @@ struct state {
     uint32_t rows; // of the whole picture, for messages
     size_t size;
     uint8_t *row, *raw;
+    uint32_t left; // the first column that comes; jpeg.output_width of them
 };
 
 static struct state *state_of(j_common_ptr jpeg)
@@ -302,6 +303,59 @@ static void from_cmyk(uint8_t *rgb, const uint8_t *inverted, uint32_t width)
     }
 }
 
+// Smooth upsampling looks one sample of colour to either side, and takes the edge of what is
+// decoded for the edge of the picture: so a column more is decoded on either side than is wanted.
+enum { MARGIN = 1 };
+
+// True where libjpeg smooths over coefficients that no scan brought, looking from block to block.
+static bool is_smoothed(const struct jpeg_decompress_struct *jpeg)
+{
+    if (jpeg->coef_bits == NULL)
+        return false;
+    for (int c = 0; c < jpeg->num_components; c++) {
+        for (int k = 0; k < DCTSIZE2; k++) {
+            if (jpeg->coef_bits[c][k] != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+// False where libjpeg-turbo 2.1 would take the wrong columns for the edges of what it decodes:
+// where colour has a quarter of the columns and a larger transform makes up for a half of it.
+static bool narrows_exactly(const struct jpeg_decompress_struct *jpeg)
+{
+    return !is_smoothed(jpeg) && (jpeg->scale_denom == 1 || jpeg->max_h_samp_factor <= 2);
+}
+
+static int jpeg_narrow(struct plo_decoder *decoder, uint32_t first, uint32_t end,
+                       struct pipilo_error *err)
+{
+    struct state *state = decoder->state;
+    JDIMENSION left = first > MARGIN ? first - MARGIN : 0;
+    JDIMENSION right = decoder->width - end > MARGIN ? end + MARGIN : decoder->width;
+    JDIMENSION width = right - left;
+    state->err = err;
+    if (width == decoder->width || !narrows_exactly(&state->jpeg))
+        return 0;
+    if (setjmp(state->escape) != 0)
+        return state->code;
+    jpeg_crop_scanline(&state->jpeg, &left, &width);
+    state->left = left;
+    return 0;
+}
+
+static int read_row(struct state *state, uint32_t number, struct pipilo_error *err)
+{
+    uint8_t *row = state->row + 3 * (size_t)state->left;
+    JSAMPROW target = state->cmyk ? state->raw : row;
+    if (jpeg_read_scanlines(&state->jpeg, &target, 1) != 1)
+        return plo_fail(err, PIPILO_ECORRUPT, "the picture has no row %u", number);
+    if (state->cmyk)
+        from_cmyk(row, state->raw, state->jpeg.output_width);
+    return 0;
+}
+
 static void finish_at_end(struct state *state)
 {
     // Reads on to the end marker: a picture without one is truncated.
@@ -315,11 +369,7 @@ static int jpeg_next(struct plo_decoder *decoder, const uint8_t **row, struct pi
     state->err = err;
     if (setjmp(state->escape) != 0)
         return state->code;
-    JSAMPROW target = state->cmyk ? state->raw : state->row;
-    if (jpeg_read_scanlines(&state->jpeg, &target, 1) != 1)
-        return plo_fail(err, PIPILO_ECORRUPT, "the picture has no row %u", decoder->row);
-    if (state->cmyk)
-        from_cmyk(state->row, state->raw, decoder->width);
+    PLO_TRY(read_row(state, decoder->row, err));
     *row = state->row;
     finish_at_end(state);
     return 0;
@@ -338,9 +388,7 @@ static int jpeg_skip(struct plo_decoder *decoder, uint32_t rows, struct pipilo_e
     if (count > 0 && jpeg_skip_scanlines(&state->jpeg, count) != count)
         return plo_fail(err, PIPILO_ECORRUPT, "the picture has no row %u", decoder->row + count);
     if (last) {
-        JSAMPROW target = state->cmyk ? state->raw : state->row;
-        if (jpeg_read_scanlines(&state->jpeg, &target, 1) != 1)
-            return plo_fail(err, PIPILO_ECORRUPT, "the picture has no row %u", decoder->row);
+        PLO_TRY(read_row(state, decoder->row, err));
         finish_at_end(state);
     }
     return 0;
@@ -358,6 +406,7 @@ const struct plo_codec plo_codec_jpeg = {
     .match = match,
     .probe = probe,
     .open = jpeg_open,
+    .narrow = jpeg_narrow,
     .next = jpeg_next,
     .skip = jpeg_skip,
     .close = jpeg_close,
