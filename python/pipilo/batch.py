@@ -60,7 +60,7 @@ class _Source:
     def __init__(self, pipeline: RuntimePipeline, inputs: Iterable[Any]):
         self._pipeline = pipeline
         self._inputs = inputs
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -69,9 +69,7 @@ class _Source:
             else:
                 for item in self._inputs:
                     yield _arguments(self._pipeline, item)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
+        except Exception as error:
             self.error = error
 
 

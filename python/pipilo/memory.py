@@ -73,7 +73,14 @@ def memory(
 
 
 def stats() -> dict[str, int]:
-    """What is alive now (values, images, pipelines, runs, models, ...), and the memory budget."""
+    """What is alive now, the memory budget, and what inputs passed over, as numbers by name.
+
+    values, images, pipelines, runs, models, sources, tables: objects alive. allocations: blocks of the
+    core's allocator. budget_limit, budget_used, budget_peak, memory_anonymous: bytes. model_loads:
+    models loaded since the start. skipped_hidden, skipped_other, skipped_irregular: names in folders
+    that are hidden, have no picture's suffix, or are no files; skipped_members: members that limits of
+    archives dropped; skipped_unchanged: rows that an update had already; all since the start.
+    """
     return _core.stats()
 
 

@@ -97,6 +97,9 @@ PyObject *plopy_tensor_to_array(pipilo_value *value);
 // The full-size picture of an image value, a pipilo.types.Image.
 PyObject *plopy_image_to_array(pipilo_value *value);
 
+// A _core.Value: it means nothing in Python and is the value again where it goes back.
+PyObject *plopy_opaque_create(pipilo_value *value);
+
 // An iterator over an iterator value, for a reduce function.
 PyObject *plopy_iterator_create(pipilo_value *value);
 
@@ -144,6 +147,20 @@ struct plopy_pipeline {
     PyObject *keep; // its pipe
 };
 
+// One run, row by row.
+struct plopy_run {
+    PyObject_HEAD struct plopy_pipeline *pipeline;
+    pipilo_run *run; // NULL after the end
+    bool busy;       // a thread is inside
+};
+
+// Lets the run of the drive go and ends the drive, with whatever exception is set. Waits for calls
+// under way, without the GIL where the pipeline is `native`.
+void plopy_run_finish(struct plopy_drive *drive, bool native);
+
+// Run.gather(dim, most): the next rows, at most so many, as a table (gather.c).
+PyObject *plopy_run_gather(PyObject *run, PyObject *args);
+
 // Each adds its types to the module; 0, or -1 with an exception set.
 int plopy_values_init(PyObject *module);
 int plopy_arrays_init(PyObject *module);
@@ -151,6 +168,9 @@ int plopy_iterator_init(PyObject *module);
 int plopy_callable_init(PyObject *module);
 int plopy_pipe_init(PyObject *module);
 int plopy_pipeline_init(PyObject *module);
+int plopy_table_init(PyObject *module);
+int plopy_columns_init(PyObject *module);
+int plopy_arrow_items_init(PyObject *module);
 
 // Makes a heap type of the spec and adds it to the module under its name.
 int plopy_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out);

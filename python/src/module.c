@@ -46,15 +46,68 @@ static PyObject *stats(PyObject *module, PyObject *unused)
     bool before = plopy_enter();
     pipilo_stats(&s);
     plopy_leave(before);
-    return Py_BuildValue(
-        "{s:L,s:L,s:L,s:L,s:L,s:L,s:L,s:L,s:K,s:K,s:K,s:K,s:K}", "values", (long long)s.values,
-        "images", (long long)s.images, "pipelines", (long long)s.pipelines, "runs",
-        (long long)s.runs, "models", (long long)s.models, "sources", (long long)s.sources, "tables",
-        (long long)s.tables, "allocations", (long long)s.allocations, "budget_limit",
-        (unsigned long long)s.budget_limit, "budget_used", (unsigned long long)s.budget_used,
-        "budget_peak", (unsigned long long)s.budget_peak, "model_loads",
-        (unsigned long long)s.model_loads, "memory_anonymous",
-        (unsigned long long)s.memory_anonymous);
+    const struct {
+        const char *name;
+        int64_t number;
+    } rows[] = {
+        { "values", s.values },
+        { "images", s.images },
+        { "pipelines", s.pipelines },
+        { "runs", s.runs },
+        { "models", s.models },
+        { "sources", s.sources },
+        { "tables", s.tables },
+        { "allocations", s.allocations },
+        { "budget_limit", (int64_t)s.budget_limit },
+        { "budget_used", (int64_t)s.budget_used },
+        { "budget_peak", (int64_t)s.budget_peak },
+        { "model_loads", (int64_t)s.model_loads },
+        { "memory_anonymous", (int64_t)s.memory_anonymous },
+        { "skipped_hidden", (int64_t)s.skipped_hidden },
+        { "skipped_other", (int64_t)s.skipped_other },
+        { "skipped_irregular", (int64_t)s.skipped_irregular },
+        { "skipped_unchanged", (int64_t)s.skipped_unchanged },
+        { "skipped_members", (int64_t)s.skipped_members },
+    };
+    PyObject *all = PyDict_New();
+    for (size_t i = 0; all != NULL && i < sizeof rows / sizeof rows[0]; i++) {
+        PyObject *number = PyLong_FromLongLong(rows[i].number);
+        if (number == NULL || PyDict_SetItemString(all, rows[i].name, number) < 0)
+            Py_CLEAR(all);
+        Py_XDECREF(number);
+    }
+    return all;
+}
+
+// model_info(model, precision, exif, device, fast, normalize): what its vectors are, without
+// loading it.
+static PyObject *model_info(PyObject *module, PyObject *args)
+{
+    struct pipilo_error err;
+    struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
+    struct pipilo_model_info *info = NULL;
+    const char *model;
+    int fast, normalize;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "szzzpp", &model, &settings.precision, &settings.exif,
+                          &settings.device, &fast, &normalize))
+        return NULL;
+    settings.fast = fast;
+    settings.normalize = normalize;
+    int result;
+    struct plopy_drive drive;
+    plopy_drive_begin(&drive);
+    plopy_gil_give(&drive);
+    result = pipilo_model_show(&info, model, &settings, &err);
+    plopy_gil_take(&drive);
+    plopy_drive_end(&drive);
+    if (result < 0)
+        return plopy_raise(&err);
+    PyObject *all = Py_BuildValue("{s:s,s:s,s:s,s:s,s:n}", "name", info->name, "engine",
+                                  info->engine, "precision", info->precision, "fingerprint",
+                                  info->fingerprint, "dim", (Py_ssize_t)info->dim);
+    pipilo_free(info);
+    return all;
 }
 
 static PyObject *operators(PyObject *module, PyObject *unused)
@@ -139,6 +192,8 @@ static PyMethodDef functions[] = {
       "set_up(empty, make_array, make_image, node_error, generator, path)\n\n"
       "What the package gives the extension." },
     { "stats", stats, METH_NOARGS, "stats()\n\nWhat is alive, and the memory budget." },
+    { "model_info", model_info, METH_VARARGS,
+      "model_info(model, precision, exif, device, fast, normalize)\n\nWhat its vectors are." },
     { "operators", operators, METH_NOARGS, "operators()\n\nThe native operators' names." },
     { "set_memory", set_memory, METH_O, "set_memory(bytes)\n\nThe budget; 0 is the default." },
     { "set_threads", set_threads, METH_O, "set_threads(count)\n\nThreads of the pool; 0: cores." },
@@ -172,7 +227,9 @@ static int module_exec(PyObject *module)
         return -1;
     if (plopy_values_init(module) < 0 || plopy_arrays_init(module) < 0 ||
         plopy_iterator_init(module) < 0 || plopy_callable_init(module) < 0 ||
-        plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0)
+        plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0 ||
+        plopy_table_init(module) < 0 || plopy_columns_init(module) < 0 ||
+        plopy_arrow_items_init(module) < 0)
         return -1;
     return 0;
 }

@@ -62,8 +62,11 @@ static int next_row(struct plopy_drive *drive, bool native, pipilo_row **out)
         plopy_gil_give(drive);
         result = pipilo_run_next_within(drive->run, SLICE_MS, out, &ended, &err);
         plopy_gil_take(drive);
-        if (*out == NULL && !ended && PyErr_CheckSignals() < 0)
+        // Also where rows come faster than the slices end: a list of them may be long.
+        if (!ended && PyErr_CheckSignals() < 0) {
+            pipilo_row_unref(out);
             return -1;
+        }
     }
     if (drive->count > 0)
         plopy_drain();
@@ -78,8 +81,7 @@ static int next_row(struct plopy_drive *drive, bool native, pipilo_row **out)
     return result < 0 ? -1 : 0;
 }
 
-// Lets the run go, with whatever exception is set. Waits for calls under way, without the GIL.
-static void finish(struct plopy_drive *drive, bool native)
+void plopy_run_finish(struct plopy_drive *drive, bool native)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
@@ -172,7 +174,7 @@ static PyObject *call(struct plopy_pipeline *self, PyObject *const *args, Py_ssi
     drive.run = start(self, args, NULL, strict);
     if (drive.run != NULL)
         columns = collect(self, &drive);
-    finish(&drive, self->native);
+    plopy_run_finish(&drive, self->native);
     return columns;
 }
 
@@ -190,12 +192,6 @@ static PyObject *pipeline_call_rows(PyObject *self, PyObject *const *args, Py_ss
 
 // --- a run row by row ------------------------------------------------------------------------
 
-struct run {
-    PyObject_HEAD struct plopy_pipeline *pipeline;
-    pipilo_run *run; // NULL after the end
-    bool busy;       // a thread is inside
-};
-
 // Pipeline.start(inputs, strict, aligned) -> Run
 static PyObject *pipeline_start(PyObject *object, PyObject *args)
 {
@@ -206,7 +202,7 @@ static PyObject *pipeline_start(PyObject *object, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!pp", &PyTuple_Type, &inputs, &strict, &aligned) ||
         !count_is_right(self, PyTuple_Size(inputs)))
         return NULL;
-    struct run *run = PyObject_GC_New(struct run, run_type);
+    struct plopy_run *run = PyObject_GC_New(struct plopy_run, run_type);
     if (run == NULL)
         return NULL;
     run->pipeline = (struct plopy_pipeline *)Py_NewRef(object);
@@ -240,7 +236,7 @@ static PyObject *row_object(const struct plopy_pipeline *pipeline, const pipilo_
 
 static PyObject *run_next(PyObject *object)
 {
-    struct run *self = (struct run *)object;
+    struct plopy_run *self = (struct plopy_run *)object;
     struct plopy_drive drive;
     pipilo_row *row = NULL;
     PyObject *list = NULL;
@@ -259,7 +255,7 @@ static PyObject *run_next(PyObject *object)
     self->busy = false;
     if (list == NULL) {
         self->run = NULL;
-        finish(&drive, self->pipeline->native);
+        plopy_run_finish(&drive, self->pipeline->native);
     } else {
         plopy_drive_end(&drive);
     }
@@ -269,7 +265,7 @@ static PyObject *run_next(PyObject *object)
 // Run.columns(): all that is left, as Pipeline.call gives it.
 static PyObject *run_columns(PyObject *object, PyObject *unused)
 {
-    struct run *self = (struct run *)object;
+    struct plopy_run *self = (struct plopy_run *)object;
     struct plopy_drive drive;
     (void)unused;
     if (self->busy || self->run == NULL) {
@@ -280,14 +276,14 @@ static PyObject *run_columns(PyObject *object, PyObject *unused)
     drive.run = self->run;
     self->run = NULL;
     PyObject *columns = collect(self->pipeline, &drive);
-    finish(&drive, self->pipeline->native);
+    plopy_run_finish(&drive, self->pipeline->native);
     return columns;
 }
 
 // Run.close(): ends it; what is left of it is dropped.
 static PyObject *run_close(PyObject *object, PyObject *unused)
 {
-    struct run *self = (struct run *)object;
+    struct plopy_run *self = (struct plopy_run *)object;
     struct plopy_drive drive;
     (void)unused;
     if (self->busy) {
@@ -298,7 +294,7 @@ static PyObject *run_close(PyObject *object, PyObject *unused)
         plopy_drive_begin(&drive);
         drive.run = self->run;
         self->run = NULL;
-        finish(&drive, self->pipeline->native);
+        plopy_run_finish(&drive, self->pipeline->native);
     }
     return Py_NewRef(Py_None);
 }
@@ -306,7 +302,7 @@ static PyObject *run_close(PyObject *object, PyObject *unused)
 static int run_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(((struct run *)object)->pipeline);
+    Py_VISIT(((struct plopy_run *)object)->pipeline);
     return 0;
 }
 
@@ -315,7 +311,7 @@ static void run_free(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
     Py_XDECREF(run_close(object, NULL));
-    Py_DECREF(((struct run *)object)->pipeline);
+    Py_DECREF(((struct plopy_run *)object)->pipeline);
     PyObject_GC_Del(object);
     Py_DECREF(type);
 }
@@ -323,6 +319,8 @@ static void run_free(PyObject *object)
 static PyMethodDef run_methods[] = {
     { "columns", run_columns, METH_NOARGS,
       "columns()\n\nAll rows that are left, as Pipeline.call gives them." },
+    { "gather", plopy_run_gather, METH_VARARGS,
+      "gather(dim, most)\n\nThe next rows of an embedding run, at most so many, as a Table." },
     { "close", run_close, METH_NOARGS, "close()\n\nEnds the run and drops what is left of it." },
     { NULL, NULL, 0, NULL },
 };
@@ -339,7 +337,7 @@ static PyType_Slot run_slots[] = {
 
 static PyType_Spec run_spec = {
     .name = "pipilo._core.Run",
-    .basicsize = sizeof(struct run),
+    .basicsize = sizeof(struct plopy_run),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = run_slots,
 };

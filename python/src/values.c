@@ -48,7 +48,7 @@ static PyType_Spec opaque_spec = {
     .slots = opaque_slots,
 };
 
-static PyObject *opaque_create(pipilo_value *value)
+PyObject *plopy_opaque_create(pipilo_value *value)
 {
     struct opaque *self = PyObject_New(struct opaque, plopy_value_type);
     if (self != NULL)
@@ -270,7 +270,7 @@ PyObject *plopy_from_value(pipilo_value *value)
     case PIPILO_ERROR:
         return plopy_error_object(value);
     default:
-        return opaque_create(value);
+        return plopy_opaque_create(value);
     }
 }
 
