@@ -19,7 +19,7 @@ import atexit
 import os
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .data_queue import ColumnType, DataQueue, Empty
@@ -34,31 +34,58 @@ __version__ = _core.version
 _LATE = {
     "AutoConfig": ".auto_config",
     "AutoPipes": ".auto_pipes",
+    "ArrowTable": ".columns",
     "DataCollection": ".datacollection",
     "DataLoader": ".data_loader",
+    "EmbedConfig": ".embedding",
+    "Embedder": ".embedding",
+    "Embeddings": ".embedding",
     "Entity": ".datacollection",
     "Image": ".types",
     "as_towhee": ".towhee",
+    "embed": ".embedding",
+    "embed_stream": ".embedding",
+    "shared": ".sharing",
+    "to_arrow": ".columns",
 }
 
+if TYPE_CHECKING:
+    from .auto_config import AutoConfig
+    from .auto_pipes import AutoPipes
+    from .columns import ArrowTable, to_arrow
+    from .data_loader import DataLoader
+    from .datacollection import DataCollection, Entity
+    from .embedding import EmbedConfig, Embedder, Embeddings, embed, embed_stream
+    from .sharing import shared
+    from .towhee import as_towhee
+    from .types import Image
+
 __all__ = [
+    "ArrowTable",
     "AutoConfig",
     "AutoPipes",
     "ColumnType",
     "DataCollection",
     "DataLoader",
     "DataQueue",
+    "EmbedConfig",
+    "Embedder",
+    "Embeddings",
     "Empty",
     "Entity",
     "Pipeline",
     "RuntimePipeline",
     "as_towhee",
+    "embed",
+    "embed_stream",
     "memory",
     "ops",
     "pipe",
     "register",
     "set_threads",
+    "shared",
     "stats",
+    "to_arrow",
     "trim",
 ]
 

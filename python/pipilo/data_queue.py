@@ -70,6 +70,9 @@ class _Stream:
     def size(self) -> int:
         return len(self._data)
 
+    def waiting(self) -> list[Any]:
+        return list(self._data)
+
     def clear(self) -> None:
         self._data.clear()
 
@@ -97,6 +100,9 @@ class _KeptStream:
 
     def size(self) -> int:
         return len(self._data) - self._next
+
+    def waiting(self) -> list[Any]:
+        return self._data[self._next :]
 
     def rewind(self) -> None:
         self._next = 0
@@ -288,6 +294,35 @@ class DataQueue:
             raise RuntimeError("The queue is not sealed")
         take = self.get_dict if kv_format else self.get
         return [take() for _ in range(self._size)]
+
+    def _peek(self) -> list[list[Any]]:
+        """The rows that could be taken, which stay."""
+        with self._lock:
+            columns = [
+                [column.get()] * self._size if type(column) is _Scalar else column.waiting()
+                for column in self._data
+            ]
+            return [
+                [column[i] if i < len(column) else EMPTY for column in columns]
+                for i in range(self._size)
+            ]
+
+    def __arrow_c_schema__(self) -> object:
+        """The Arrow type of its rows, a struct, as a capsule."""
+        return self._arrow().__arrow_c_schema__()
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """The rows that could be taken, which stay, as an Arrow array. See `pipilo.to_arrow`."""
+        return self._arrow().__arrow_c_array__(requested_schema)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The same as a stream of Arrow arrays."""
+        return self._arrow().__arrow_c_stream__(requested_schema)
+
+    def _arrow(self) -> Any:
+        from .columns import to_arrow
+
+        return to_arrow(self)
 
     # --- state ---------------------------------------------------------------------------------
 

@@ -398,6 +398,24 @@ class RuntimePipeline:
         self._call = self._core.call
         self._inputs = _input_columns(_walk(last))
 
+    @classmethod
+    def from_text(cls, text: str) -> RuntimePipeline:
+        """The pipeline that a text stands for, as `pipilo run` takes it. Nothing in it is evaluated.
+
+        ValueError with line and column where it is wrong.
+
+        >>> RuntimePipeline.from_text("pipe.input('x').output('x')")(1).get()
+        [1]
+        """
+        from .text import from_text
+
+        return from_text(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import reduce
+
+        return reduce(self)
+
     def __call__(self, *inputs: Any) -> DataQueue:
         """Runs it: a sealed DataQueue. RuntimeError where a node fails, with its exception as cause.
 
