@@ -23,6 +23,7 @@ const struct command *const commands[] = {
     &models_import_command,
     &models_pull_command,
     &models_cache_command,
+    &models_calibrate_command,
     &version_command,
     &help_topic_command,
     NULL,

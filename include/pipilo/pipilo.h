@@ -34,6 +34,7 @@
 #include "inputs.h"
 #include "library.h"
 #include "model_cache.h"
+#include "model_measure.h"
 #include "models.h"
 #include "pipeline.h"
 #include "store.h"

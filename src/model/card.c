@@ -24,6 +24,11 @@ static bool is_digest(const char *text)
     return strlen(text) == PLO_SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == strlen(text);
 }
 
+bool plo_card_precision_good(const struct plo_card_measured *measured)
+{
+    return measured->pictures > 0 && measured->worst_cosine >= 0.999;
+}
+
 int plo_card_check(const struct plo_card *card, struct pipilo_error *err)
 {
     if (!plo_card_name_ok(card->name))
@@ -133,7 +138,12 @@ void plo_card_format(const struct plo_card *card, struct plo_str *str)
         plo_str_add_number(str, card->bf16.worst_cosine);
         plo_str_add(str, ", \"mean_cosine\": ");
         plo_str_add_number(str, card->bf16.mean_cosine);
-        plo_str_addf(str, ", \"pictures\": %d}}", card->bf16.pictures);
+        plo_str_addf(str, ", \"pictures\": %d", card->bf16.pictures);
+        if (card->bf16.speed > 0) {
+            plo_str_add(str, ", \"speed\": ");
+            plo_str_add_number(str, card->bf16.speed);
+        }
+        plo_str_add(str, "}}");
     }
     plo_str_add(str, "\n}\n");
 }

@@ -36,6 +36,7 @@ extern const char *const plo_precision_names[]; // "f32", "bf16", "auto", NULL
 struct plo_card_measured {
     double worst_cosine, mean_cosine;
     int pictures;
+    double speed; // times f32's rate where it was measured; 0: not known
 };
 
 struct plo_card {
@@ -70,6 +71,9 @@ int plo_card_parse(struct plo_card *out, const char *text, size_t size, struct p
 
 // The same from a file. Errors also: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_ELIMIT (above 64 KiB).
 int plo_card_read(struct plo_card *out, const char *path, struct pipilo_error *err);
+
+// Whether the agreement is good enough for "auto": a worst cosine of at least 0.999.
+bool plo_card_precision_good(const struct plo_card_measured *measured);
 
 // Checks a card that was put together by hand. Errors: PIPILO_EMODEL.
 int plo_card_check(const struct plo_card *card, struct pipilo_error *err);

@@ -265,7 +265,8 @@ static int parse_precision(const struct plo_json *node, struct plo_card *card,
                            struct pipilo_error *err)
 {
     static const char *const keys[] = { "bf16", NULL };
-    static const char *const fields[] = { "worst_cosine", "mean_cosine", "pictures", NULL };
+    static const char *const fields[] = { "worst_cosine", "mean_cosine", "pictures", "speed",
+                                          NULL };
     struct section all = { .path = "precision", .known = keys, .err = err };
     struct section s = { .path = "precision.bf16", .known = fields, .err = err };
     if (absent(node))
@@ -284,7 +285,11 @@ static int parse_precision(const struct plo_json *node, struct plo_card *card,
                         "the worst not above the mean");
     int64_t pictures;
     PLO_TRY(get_whole(&s, "pictures", 1, INT_MAX, &pictures));
-    card->bf16 = (struct plo_card_measured){ worst, mean, (int)pictures };
+    double speed = 0;
+    PLO_TRY(get_number(&s, "speed", &speed));
+    if (!(speed >= 0 && speed <= 1000))
+        return BAD(&s, "speed", "%g is not between 0 and 1000", speed);
+    card->bf16 = (struct plo_card_measured){ worst, mean, (int)pictures, speed };
     return 0;
 }
 

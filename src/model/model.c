@@ -287,7 +287,7 @@ static int set_files(struct plo_model *m, const char *spec, const struct plo_mod
 // The fastest precision that is known to be as good as f32 (design: worst cosine 0.999).
 static int set_precision(struct plo_model *m, struct pipilo_error *err)
 {
-    bool good = m->card.bf16.pictures > 0 && m->card.bf16.worst_cosine >= 0.999;
+    bool good = plo_card_precision_good(&m->card.bf16);
     enum plo_precision asked = m->load.precision;
     m->load.precision = PLO_PRECISION_F32;
     if (asked == PLO_PRECISION_F32 || (asked == PLO_PRECISION_AUTO && !good))

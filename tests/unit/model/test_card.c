@@ -11,7 +11,8 @@ static const char good[] =
     "\"crop\":[200,224],\"crop_rounding\":\"floor\",\"pad\":[1,2,3],\"color\":\"bgr\","
     "\"scale\":0.00392156862745098,\"mean\":[0.1,0.2,0.3],\"std\":[1,2,3.5]},"
     "\"output\":{\"name\":\"out\",\"pool\":\"token0\",\"dim\":384,\"normalize\":true},"
-    "\"precision\":{\"bf16\":{\"worst_cosine\":0.9991,\"mean_cosine\":0.9999,\"pictures\":64}}}";
+    "\"precision\":{\"bf16\":{\"worst_cosine\":0.9991,\"mean_cosine\":0.9999,\"pictures\":64,"
+    "\"speed\":1.75}}}";
 
 // The good card with `from` replaced by `to`.
 static int parse_with(struct plo_card *card, const char *from, const char *to,
@@ -49,6 +50,7 @@ static void reads_every_field(void **state)
     assert_int_equal(c.output.dim, 384);
     assert_true(c.output.normalize);
     assert_int_equal(c.bf16.pictures, 64);
+    assert_true(c.bf16.speed == 1.75);
 }
 
 static void writes_what_it_reads(void **state)
@@ -92,6 +94,7 @@ static void names_every_mistake(void **state)
         { "image_embedding", "speech", "task: 'speech'" },
         { "\"f32\"", "\"f16\"", "input.dtype: 'f16' is none of f32" },
         { "0.9991", "7", "precision.bf16" },
+        { "1.75", "-1", "precision.bf16.speed" },
         { "\"token0\"", "null,\"x\":1", "output.x: no such field" },
         { "\"input\":{\"name\":\"in\"", "\"input\":{\"nom\":\"in\"", "input.nom" },
         { "{\"name\":\"m\"", "[{\"name\":\"m\"", "the model card is no valid JSON: line 1" },
