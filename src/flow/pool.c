@@ -165,6 +165,11 @@ bool plo_pool_enter(const pipilo_run *run)
 {
     pthread_mutex_lock(&lock);
     bool entered = active < size_locked() && (first == NULL || first == run);
+    if (!entered && started == 0 && !stopping) {
+        // Where no thread can be started nobody else would do the work.
+        start_locked();
+        entered = started == 0;
+    }
     active += entered;
     pthread_mutex_unlock(&lock);
     return entered;

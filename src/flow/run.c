@@ -29,9 +29,67 @@ struct pipilo_row {
     pipilo_value *values[];
 };
 
-// --- lock, and what is done after it --------------------------------------------------------
+// --- choosing -------------------------------------------------------------------------------
 
-static struct plo_node *choose(pipilo_run *run, bool caller);
+static bool caller_only(const struct plo_node *node)
+{
+    bool flagged = node->op != NULL && (node->op->flags & PIPILO_OP_CALLER_ONLY);
+    return flagged || node->plan->iteration == PIPILO_REDUCE;
+}
+
+static bool can_close(const struct plo_node *node)
+{
+    return node->ended && node->calls == 0 && !node->closing && !node->emitting;
+}
+
+static bool can_call(struct plo_node *node)
+{
+    if (node->running >= node->limit || node->feeding)
+        return false;
+    if (node->parked != NULL)
+        return !node->waiting;
+    return node->calls < 2 * (size_t)node->limit && plo_node_room(node) > 0 &&
+           plo_node_can_feed(node);
+}
+
+static bool has_step(struct plo_node *node)
+{
+    return !node->finished && (plo_node_can_emit(node) || can_close(node) || can_call(node));
+}
+
+static void take_wake(pipilo_run *run)
+{
+    if (!__atomic_exchange_n(&run->woken, 0, __ATOMIC_ACQ_REL))
+        return;
+    for (size_t i = 0; i < run->node_count; i++)
+        run->nodes[i].waiting = false;
+}
+
+// The node farthest down that has something to do for this kind of thread.
+static struct plo_node *choose(pipilo_run *run, bool caller)
+{
+    if (run->stopping)
+        return NULL;
+    take_wake(run);
+    for (size_t i = run->node_count; i > 0; i--) {
+        struct plo_node *node = &run->nodes[i - 1];
+        if ((caller || !caller_only(node)) && has_step(node))
+            return node;
+    }
+    return NULL;
+}
+
+static bool over(const pipilo_run *run)
+{
+    return run->unfinished == 0 || run->stopping;
+}
+
+static bool row_ready(pipilo_run *run)
+{
+    return plo_node_row(&run->output, false) == PLO_ROW;
+}
+
+// --- lock, and what is done after it --------------------------------------------------------
 
 // In a child of fork(): threads that worked on the run are gone, wherever they were.
 static void abandon(pipilo_run *run)
@@ -82,11 +140,23 @@ static bool others_needed(pipilo_run *run)
     return !run->stopping && choose(run, false) != NULL;
 }
 
+// Something the waiting caller waits for? What the pool can do it leaves to the pool: a wake for
+// each step of others would cost more than many a step.
+static bool caller_needed(pipilo_run *run)
+{
+    if (run->busy == 0 || run->in_reduce > 0 || over(run) || row_ready(run))
+        return true;
+    for (size_t i = 0; i < run->node_count; i++)
+        if (caller_only(&run->nodes[i]) && has_step(&run->nodes[i]))
+            return true;
+    return false;
+}
+
 static void unlock(pipilo_run *run, bool tell_others)
 {
     int64_t more = charge(run);
     bool submit = tell_others && others_needed(run);
-    if (run->caller_waits)
+    if (run->caller_waits && caller_needed(run))
         pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
     if (more != 0)
@@ -111,14 +181,6 @@ static void wake(struct plo_budget_waiter *waiter)
     plo_pool_submit(run);
 }
 
-static void take_wake(pipilo_run *run)
-{
-    if (!__atomic_exchange_n(&run->woken, 0, __ATOMIC_ACQ_REL))
-        return;
-    for (size_t i = 0; i < run->node_count; i++)
-        run->nodes[i].waiting = false;
-}
-
 void plo_run_fail(pipilo_run *run, const struct pipilo_error *err)
 {
     run->stopping = true;
@@ -134,45 +196,6 @@ int plo_run_judge(pipilo_run *run, pipilo_value *value, struct pipilo_error *err
         run->failure = pipilo_value_ref(value);
     *err = *value->as.error;
     return err->code;
-}
-
-// --- choosing -------------------------------------------------------------------------------
-
-static bool caller_only(const struct plo_node *node)
-{
-    bool flagged = node->op != NULL && (node->op->flags & PIPILO_OP_CALLER_ONLY);
-    return flagged || node->plan->iteration == PIPILO_REDUCE;
-}
-
-static bool can_close(const struct plo_node *node)
-{
-    return node->ended && node->calls == 0 && !node->closing && !node->emitting;
-}
-
-static bool can_call(struct plo_node *node)
-{
-    if (node->running >= node->limit || node->feeding)
-        return false;
-    if (node->parked != NULL)
-        return !node->waiting;
-    return node->calls < 2 * (size_t)node->limit && plo_node_room(node) > 0 &&
-           plo_node_can_feed(node);
-}
-
-// The node farthest down that has something to do for this kind of thread.
-static struct plo_node *choose(pipilo_run *run, bool caller)
-{
-    if (run->stopping)
-        return NULL;
-    take_wake(run);
-    for (size_t i = run->node_count; i > 0; i--) {
-        struct plo_node *node = &run->nodes[i - 1];
-        if (node->finished || (!caller && caller_only(node)))
-            continue;
-        if (plo_node_can_emit(node) || can_close(node) || can_call(node))
-            return node;
-    }
-    return NULL;
 }
 
 // --- a step ---------------------------------------------------------------------------------
@@ -407,16 +430,6 @@ static void step(struct plo_node *node)
 }
 
 // --- a run that cannot move -----------------------------------------------------------------
-
-static bool over(const pipilo_run *run)
-{
-    return run->unfinished == 0 || run->stopping;
-}
-
-static bool row_ready(pipilo_run *run)
-{
-    return plo_node_row(&run->output, false) == PLO_ROW;
-}
 
 // The smallest full column that keeps a node from going on.
 static struct plo_column *smallest_full(pipilo_run *run)
