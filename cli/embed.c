@@ -406,6 +406,9 @@ static const struct option_row rows[] = {
     { 0, "exif", "WHAT", OPTION_CHOICE, AT(exif), .choices = "apply|ignore", .fallback = "apply",
       .help = "whether a photo is turned upright as its EXIF data say" },
     { 0, "normalize", NULL, OPTION_FLAG, AT(normalize), .help = "make every vector of length 1" },
+    { 0, "dtype", "WHICH", OPTION_CHOICE, AT(dtype), .choices = "f32|f16", .fallback = "f32",
+      .help = "how a .db or .npy keeps the vectors; f16 takes half the room, and each number is "
+              "rounded to 11 bits" },
     { 0, "thumbnails", NULL, OPTION_FLAG, AT(thumbnails),
       .help = "keep a JPEG of at most 160 x 160 pixels of every picture in a .db" },
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),

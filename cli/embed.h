@@ -8,6 +8,7 @@
 struct embed_options {
     const char *model, *out, *files_from;
     const char *precision, *exif, *on_error, *device;
+    const char *dtype;
     bool fast, normalize, force, update, thumbnails;
     bool quiet, json, explain;
     int64_t threads, batch;

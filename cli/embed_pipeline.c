@@ -119,6 +119,7 @@ static void put_write(FILE *text, const struct embed_options *options, const cha
     add_flag(&call, "force", options->force);
     add_flag(&call, "update", options->update);
     add_text(&call, "on_error", options->on_error, "row");
+    add_text(&call, "dtype", options->dtype, "f32");
     add_flag(&call, "thumbnails", options->thumbnails);
     fputc(')', text);
 }
@@ -132,6 +133,9 @@ static const char *conflict(const struct embed_options *options, int kind)
         return "--force and --update exclude each other";
     if (to_stdout && options->update)
         return "--update needs an OUT that is a file";
+    if (strcmp(options->dtype, "f32") != 0 &&
+        (to_stdout || strcmp(kinds[kind].op, "write_jsonl") == 0))
+        return "--dtype is for a .db or .npy; lines of JSON have the shortest decimals";
     if (options->thumbnails && (to_stdout || strcmp(kinds[kind].op, "write_sqlite") != 0))
         return "--thumbnails are kept in a .db only";
     return NULL;

@@ -12,6 +12,7 @@
 struct search_options {
     int64_t count, row;
     const char *model, *device;
+    int64_t threads;
     bool json;
 };
 
@@ -104,7 +105,9 @@ static int search(struct question *question, const char *path, struct pipilo_err
     struct pipilo_search_options how = PIPILO_SEARCH_OPTIONS_INIT;
     how.model = question->options->model;
     how.device = question->options->device;
-    int result = pipilo_store_open(&store, path, err);
+    int result = pipilo_set_threads((unsigned)question->options->threads, err);
+    if (result == 0)
+        result = pipilo_store_open(&store, path, err);
     if (result == 0)
         result = ask(question, err);
     if (result == 0)
@@ -142,6 +145,8 @@ static const struct option_row rows[] = {
       .help = "where the store's model is now, if it was moved; another model is refused" },
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),
       .help = "what the engine works on, such as CPU or GPU" },
+    { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
+      .help = "threads to work with; 0: one for each processor core" },
     { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print one JSON object a query" },
     { 0 },
 };

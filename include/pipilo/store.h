@@ -120,8 +120,9 @@ struct pipilo_search_options {
 
 // Finds the `limit` nearest rows of each query, in one pass over the store for all queries. *out
 // gets one pipilo_hits a query, all in one block that the caller frees with pipilo_free. `options`
-// may be NULL. Memory: 64 KiB of vectors at a time, and the results.
-// Errors: PIPILO_EMISMATCH where the model would make other vectors, with both fingerprints;
+// may be NULL. It works on as many threads as pipilo_set_threads says. Memory: of a .db a megabyte
+// a thread; of a .npy nothing, it is mapped; and `limit` hits a thread and query. Errors:
+// PIPILO_EMISMATCH where the model would make other vectors, with both fingerprints;
 // PIPILO_EINVALID (no or several things to look for, a limit of 0); PIPILO_ENOTFOUND (row, model);
 // PIPILO_EMODEL; what a picture gives that cannot be read; PIPILO_ECORRUPT, PIPILO_EIO,
 // PIPILO_EENGINE, PIPILO_ENOMEM, PIPILO_EBUDGET.

@@ -5,6 +5,7 @@
 #include "api/pack.h"
 #include "api/store_parts.h"
 #include "core/fail.h"
+#include "flow/pool.h"
 #include "ops/embedding.h"
 #include "ops/picture.h"
 #include "ops/process.h"
@@ -160,9 +161,17 @@ static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const f
                           size_t queries, size_t limit, struct pipilo_error *err)
 {
     struct plo_search *search = NULL;
+    struct plo_search_source source = {
+        .rows = store->info.rows,
+        .halves = plo_table_meta(store->table)->halves,
+        .read = read_vectors,
+        .cookie = store->table,
+    };
     struct plo_pack pack = { 0 };
     PLO_TRY(plo_search_create(&search, vectors, queries, store->info.dim, limit, err));
-    int result = plo_search_run(search, store->info.rows, read_vectors, store->table, err);
+    int result = plo_table_map(store->table, &source.mapped, err);
+    if (result == 0)
+        result = plo_search_run(search, &source, plo_pool_size(), err);
     if (result == 0)
         result = pack_hits(&pack, out, search, store, queries, err);
     if (result == 0)

@@ -3,6 +3,7 @@
 #include "ops/write.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,13 @@ int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *er
     return write->path != NULL ? describe_model(write, model, err) : plo_fail_nomem(err, 0);
 }
 
+int plo_write_open_dtype(void *state, const pipilo_args *args, struct pipilo_error *err)
+{
+    struct plo_write *write = state;
+    write->halves = strcmp(pipilo_args_string(args, "dtype"), "f16") == 0;
+    return plo_write_open(state, args, err);
+}
+
 int plo_write_start(void *state, void *run, struct pipilo_error *err)
 {
     struct plo_write *write = state;
@@ -82,6 +90,7 @@ int plo_write_start(void *state, void *run, struct pipilo_error *err)
         .noted_json = write->print.noted,
         .model = write->model,
         .dim = write->dim,
+        .halves = write->halves,
         .version = PLO_VERSION_TEXT,
         .settings_json = write->settings,
     };
@@ -109,6 +118,15 @@ size_t plo_write_need(void *state, pipilo_value *const *row, size_t columns)
     return plo_picture_need(row[1], &write->thumbnail, &write->thumbnail_options);
 }
 
+static bool fits_halves(const float *vector, size_t dim)
+{
+    for (size_t i = 0; i < dim; i++)
+        // What rounds to an infinity; an infinity of its own is the model's affair, as in f32.
+        if (fabsf(vector[i]) >= 65520.0f && !isinf(vector[i]))
+            return false;
+    return true;
+}
+
 // The first error among a row's values, or what is wrong with its vector; NULL: nothing.
 static const struct pipilo_error *what_failed(const struct plo_write *write,
                                               pipilo_value *const *in, size_t columns,
@@ -119,8 +137,12 @@ static const struct pipilo_error *what_failed(const struct plo_write *write,
             return in[i]->as.error;
     const struct pipilo_tensor *view = &in[columns - 1]->as.tensor.view;
     if (in[columns - 1]->kind == PIPILO_TENSOR && view->dtype == PIPILO_F32 && view->count == 1 &&
-        view->shape[0] == write->dim)
-        return NULL;
+        view->shape[0] == write->dim) {
+        if (!write->halves || fits_halves(view->data, write->dim))
+            return NULL;
+        plo_fail(own, PIPILO_ELIMIT, "the vector has a value past 65504, the most that f16 holds");
+        return own;
+    }
     plo_fail(own, PIPILO_EINVALID, "the vector is not float32 (%zu,)", write->dim);
     return own;
 }

@@ -18,6 +18,7 @@ struct plo_write {
     bool force, update;
     bool stop;       // the first row that failed fails the run
     bool thumbnails; // set by the operator that can keep them, before plo_write_open
+    bool halves;     // likewise: vectors are kept in 16 bits
     struct plo_preprocess thumbnail;
     struct plo_decode_options thumbnail_options;
 };
@@ -29,6 +30,9 @@ struct plo_write_run {
     struct plo_image_scratch *scratch; // for thumbnails
     uint8_t *thumbnail;                // PLO_THUMBNAIL_BYTES, or NULL
 };
+
+// plo_write_open for a table with PLO_WRITE_DTYPE_PARAM.
+int plo_write_open_dtype(void *state, const pipilo_args *args, struct pipilo_error *err);
 
 int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *err);
 int plo_write_start(void *state, void *run, struct pipilo_error *err);
@@ -63,6 +67,14 @@ void plo_write_close(void *state);
           .fallback = "None",                                                              \
           .help = "where the vectors were computed, as in image_embedding.timm" },         \
         PLO_EMBEDDING_PARAMS
+
+// Of the kinds of file that have both.
+#define PLO_WRITE_DTYPE_PARAM                                                                    \
+    {                                                                                            \
+        .name = "dtype", .type = PIPILO_PARAM_STRING, .fallback = "'f32'", .choices = "f32|f16", \
+        .help = "how a vector's numbers are kept: f16 takes half the room, and "                 \
+                "rounds each to 11 bits"                                                         \
+    }
 
 #define PLO_WRITE_OPERATOR(called, about, table, opener)                                          \
     {                                                                                             \

@@ -4,9 +4,10 @@
 
 static const struct pipilo_param params[] = {
     PLO_WRITE_PARAMS("the file, which ends in .npy; X.jsonl and X.meta.json come beside it"),
+    PLO_WRITE_DTYPE_PARAM,
     { .name = NULL },
 };
 
 const struct pipilo_operator plo_op_write_npy = PLO_WRITE_OPERATOR(
     "write_npy", "write vectors to a .npy file, and a .jsonl with what belongs to each", params,
-    plo_write_open);
+    plo_write_open_dtype);

@@ -4,6 +4,7 @@
 
 static const struct pipilo_param params[] = {
     PLO_WRITE_PARAMS("the file, which ends in .db or .sqlite"),
+    PLO_WRITE_DTYPE_PARAM,
     { .name = "thumbnails",
       .type = PIPILO_PARAM_BOOL,
       .fallback = "False",
@@ -15,7 +16,7 @@ static int open_sqlite(void *state, const pipilo_args *args, struct pipilo_error
 {
     struct plo_write *write = state;
     write->thumbnails = pipilo_args_bool(args, "thumbnails");
-    return plo_write_open(state, args, err);
+    return plo_write_open_dtype(state, args, err);
 }
 
 const struct pipilo_operator plo_op_write_sqlite = PLO_WRITE_OPERATOR(

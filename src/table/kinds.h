@@ -22,6 +22,7 @@ struct plo_table_kind {
     int (*open)(struct plo_table *table, struct pipilo_error *err);
     int (*vectors)(struct plo_table *table, int64_t first, size_t count, float *out, uint8_t *valid,
                    struct pipilo_error *err);
+    int (*map)(struct plo_table *table, const void **out, struct pipilo_error *err); // may be NULL
     int (*row)(struct plo_table *table, int64_t number, struct plo_row *row,
                struct pipilo_error *err);
     // Calls plo_table_count_error for every row that failed.
@@ -59,6 +60,9 @@ void plo_table_meta_reset(struct plo_table_meta *meta);
 // The failure of an update with another fingerprint or dimension, or 0.
 int plo_table_meta_match(const struct plo_table_meta *stored, const struct plo_table_meta *own,
                          const char *path, struct pipilo_error *err);
+
+// PIPILO_EMISMATCH for an update of vectors that are kept in another width.
+int plo_table_fail_width(const char *path, bool halves, struct pipilo_error *err);
 
 // One more failed row with this code.
 int plo_table_count_error(struct plo_table *table, const char *code, struct pipilo_error *err);

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/half.h"
 #include "core/fail.h"
 #include "table/kinds.h"
 #include "table/lines.h"
@@ -28,11 +30,14 @@ struct npy {
     // writing
     struct plo_outfile vectors;
     struct plo_rows_file rows;
-    float *failed; // a row of NaN
+    float *failed;    // a row of NaN
+    uint16_t *halves; // a row in 16 bits; NULL where vectors are kept in 32
     int64_t count;
     // reading
     int fd;
     uint64_t data_at;
+    void *mapping; // the whole file; NULL until it is asked for
+    size_t mapped; // its bytes
     int lines_fd;
     uint64_t *places; // of every STRIDEth line; NULL until the lines have been read once
     struct plo_lines lines;
@@ -52,14 +57,14 @@ static struct npy *npy_create(void)
 
 // --- the header ---
 
-static void make_header(char header[HEADER], int64_t rows, size_t dim)
+static void make_header(char header[HEADER], int64_t rows, const struct plo_table_meta *meta)
 {
     static const char start[] = "\x93NUMPY\x01\x00\x76\x00"; // version 1.0, 118 bytes of text
     memset(header, ' ', HEADER);
     memcpy(header, start, 10);
     int length = snprintf(header + 10, HEADER - 10,
-                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %zu), }",
-                          (long long)rows, dim);
+                          "{'descr': '<f%d', 'fortran_order': False, 'shape': (%lld, %zu), }",
+                          meta->halves ? 2 : 4, (long long)rows, meta->dim);
     header[10 + length] = ' ';
     header[HEADER - 1] = '\n';
 }
@@ -88,14 +93,28 @@ static bool number(const char **at, int64_t *out)
     return true;
 }
 
-// The dictionary as NumPy writes it, keys in order.
-static bool parse_header(const char *text, int64_t *rows, int64_t *dim)
+// What the header says.
+struct shape {
+    int64_t rows, dim;
+    bool halves;
+};
+
+static size_t row_size(size_t dim, bool halves)
 {
-    bool good = skip(&text, "{") && skip(&text, "'descr'") && skip(&text, ":") &&
-                skip(&text, "'<f4'") && skip(&text, ",") && skip(&text, "'fortran_order'") &&
-                skip(&text, ":") && skip(&text, "False") && skip(&text, ",") &&
-                skip(&text, "'shape'") && skip(&text, ":") && skip(&text, "(") &&
-                number(&text, rows) && skip(&text, ",") && number(&text, dim) && skip(&text, ")");
+    return dim * (halves ? sizeof(uint16_t) : sizeof(float));
+}
+
+// The dictionary as NumPy writes it, keys in order.
+static bool parse_header(const char *text, struct shape *shape)
+{
+    bool good =
+        skip(&text, "{") && skip(&text, "'descr'") && skip(&text, ":") && skip(&text, "'<f");
+    shape->halves = good && *text == '2';
+    good = good && (skip(&text, "2'") || skip(&text, "4'")) && skip(&text, ",") &&
+           skip(&text, "'fortran_order'") && skip(&text, ":") && skip(&text, "False") &&
+           skip(&text, ",") && skip(&text, "'shape'") && skip(&text, ":") && skip(&text, "(") &&
+           number(&text, &shape->rows) && skip(&text, ",") && number(&text, &shape->dim) &&
+           skip(&text, ")");
     if (!good)
         return false;
     (void)skip(&text, ",");
@@ -122,7 +141,7 @@ static int read_at(int fd, void *data, size_t size, uint64_t offset, const char 
 }
 
 // Checks the whole shape of the file: what the header says must be what is there.
-static int read_header(int fd, const char *path, int64_t *rows, size_t *dim, uint64_t *data_at,
+static int read_header(int fd, const char *path, struct shape *shape, uint64_t *data_at,
                        struct pipilo_error *err)
 {
     struct stat status;
@@ -138,18 +157,17 @@ static int read_header(int fd, const char *path, int64_t *rows, size_t *dim, uin
         return plo_fail(err, PIPILO_ECORRUPT, "%s is no .npy file of version 1.0", path);
     PLO_TRY(read_at(fd, text, length, sizeof start, path, err));
     text[length] = '\0';
-    int64_t width = 0;
-    if (strlen(text) != length || !parse_header(text, rows, &width) || width < 1 ||
-        width > PLO_TABLE_DIM_LIMIT)
-        return plo_fail(err, PIPILO_ECORRUPT, "%s holds no float32 array of two dimensions", path);
-    *data_at = sizeof start + length;
-    *dim = (size_t)width;
-    uint64_t bytes = (uint64_t)status.st_size - *data_at;
-    uint64_t row_bytes = *dim * sizeof(float);
-    if (bytes % row_bytes != 0 || bytes / row_bytes != (uint64_t)*rows)
+    if (strlen(text) != length || !parse_header(text, shape) || shape->dim < 1 ||
+        shape->dim > PLO_TABLE_DIM_LIMIT)
         return plo_fail(err, PIPILO_ECORRUPT,
-                        "%s holds %llu bytes of vectors, not %lld rows of %llu", path,
-                        (unsigned long long)bytes, (long long)*rows, (unsigned long long)row_bytes);
+                        "%s holds no float32 or float16 array of two dimensions", path);
+    *data_at = sizeof start + length;
+    uint64_t bytes = (uint64_t)status.st_size - *data_at;
+    uint64_t row_bytes = row_size((size_t)shape->dim, shape->halves);
+    if (bytes % row_bytes != 0 || bytes / row_bytes != (uint64_t)shape->rows)
+        return plo_fail(
+            err, PIPILO_ECORRUPT, "%s holds %llu bytes of vectors, not %lld rows of %llu", path,
+            (unsigned long long)bytes, (long long)shape->rows, (unsigned long long)row_bytes);
     return 0;
 }
 
@@ -158,17 +176,20 @@ static int read_header(int fd, const char *path, int64_t *rows, size_t *dim, uin
 // The present vectors become the first of the new file.
 static int copy_present(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
 {
-    size_t dim = 0;
+    struct shape shape = { 0 };
     uint64_t data_at = 0;
     npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (npy->fd < 0)
         return plo_fail_errno(err, -errno, "cannot read %s", table->path);
-    PLO_TRY(read_header(npy->fd, table->path, &npy->count, &dim, &data_at, err));
-    if (npy->count != npy->rows.rows || dim != table->meta.dim)
+    PLO_TRY(read_header(npy->fd, table->path, &shape, &data_at, err));
+    npy->count = shape.rows;
+    if (shape.halves != table->meta.halves)
+        return plo_table_fail_width(table->path, shape.halves, err);
+    if (npy->count != npy->rows.rows || (size_t)shape.dim != table->meta.dim)
         return plo_fail(err, PIPILO_ECORRUPT, "%s and the files beside it do not agree",
                         table->path);
     return plo_outfile_copy(&npy->vectors, npy->fd, data_at,
-                            (uint64_t)npy->count * dim * sizeof(float), err);
+                            (uint64_t)npy->count * row_size(table->meta.dim, shape.halves), err);
 }
 
 static int create(struct plo_table *table, struct pipilo_error *err)
@@ -183,13 +204,15 @@ static int create(struct plo_table *table, struct pipilo_error *err)
         goto out;
     }
     npy->failed = plo_alloc(table->meta.dim * sizeof(float));
-    if (npy->failed == NULL) {
+    if (table->meta.halves)
+        npy->halves = plo_alloc(table->meta.dim * sizeof(uint16_t));
+    if (npy->failed == NULL || (table->meta.halves && npy->halves == NULL)) {
         result = plo_fail_nomem(err, table->meta.dim * sizeof(float));
         goto out;
     }
     for (size_t i = 0; i < table->meta.dim; i++)
         npy->failed[i] = NAN;
-    make_header(header, 0, table->meta.dim);
+    make_header(header, 0, &table->meta);
     result = plo_outfile_create(&npy->vectors, table->path, partial, err);
     if (result == 0)
         result = plo_rows_file_create(&npy->rows, table, lines, 0, table->options.update, err);
@@ -214,11 +237,16 @@ static int known(struct plo_table *table, const char *source, uint64_t size, int
 static int append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err)
 {
     struct npy *npy = table->priv;
-    size_t bytes = table->meta.dim * sizeof(float);
-    const float *vector = row->code == NULL && row->vector != NULL ? row->vector : npy->failed;
+    size_t bytes = row_size(table->meta.dim, table->meta.halves);
+    const float *floats = row->code == NULL && row->vector != NULL ? row->vector : npy->failed;
+    const void *vector = floats;
     int64_t place = 0;
     PLO_TRY(plo_rows_file_append(&npy->rows, row, &place, err));
     table->rows = npy->rows.rows;
+    if (npy->halves != NULL) {
+        plo_half_from_floats(npy->halves, floats, table->meta.dim);
+        vector = npy->halves;
+    }
     if (place < npy->count)
         return plo_outfile_patch(&npy->vectors, HEADER + (uint64_t)place * bytes, vector, bytes,
                                  err);
@@ -231,7 +259,7 @@ static int finish(struct plo_table *table, struct pipilo_error *err)
     struct npy *npy = table->priv;
     bool replace = table->options.force || table->options.update;
     char header[HEADER];
-    make_header(header, npy->count, table->meta.dim);
+    make_header(header, npy->count, &table->meta);
     PLO_TRY(plo_outfile_patch(&npy->vectors, 0, header, sizeof header, err));
     PLO_TRY(plo_outfile_sync(&npy->vectors, err));
     PLO_TRY(plo_rows_file_finish(&npy->rows, err));
@@ -304,8 +332,13 @@ static int open_table(struct plo_table *table, struct pipilo_error *err)
     npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (npy->fd < 0)
         return plo_fail_errno(err, -errno, "cannot open %s", table->path);
-    PLO_TRY(read_header(npy->fd, table->path, &table->rows, &table->meta.dim, &npy->data_at, err));
-    return open_beside(table, npy, err);
+    struct shape shape = { 0 };
+    PLO_TRY(read_header(npy->fd, table->path, &shape, &npy->data_at, err));
+    table->rows = shape.rows;
+    table->meta.dim = (size_t)shape.dim;
+    PLO_TRY(open_beside(table, npy, err));
+    table->meta.halves = shape.halves;
+    return 0;
 }
 
 static bool has_number(const float *vector, size_t dim)
@@ -316,16 +349,60 @@ static bool has_number(const float *vector, size_t dim)
     return false;
 }
 
-// Reads instead of mapping: a file that shrinks under a mapping would end the process.
+// Halves to floats where both may overlap, from the front on: a float never reaches a half that is
+// still to be read.
+static void widen(float *out, const uint8_t *halves, size_t dim)
+{
+    uint16_t some[256];
+    for (size_t i = 0; i < dim; i += PLO_COUNT(some)) {
+        size_t count = dim - i < PLO_COUNT(some) ? dim - i : PLO_COUNT(some);
+        memcpy(some, halves + i * sizeof *some, count * sizeof *some);
+        plo_half_to_floats(out + i, some, count);
+    }
+}
+
+// Reads instead of mapping: for a few rows a file that shrinks is no danger then.
 static int vectors(struct plo_table *table, int64_t first, size_t count, float *out, uint8_t *valid,
                    struct pipilo_error *err)
 {
     struct npy *npy = table->priv;
-    size_t dim = table->meta.dim;
-    uint64_t at = npy->data_at + (uint64_t)first * dim * sizeof(float);
-    PLO_TRY(read_at(npy->fd, out, count * dim * sizeof(float), at, table->path, err));
-    for (size_t i = 0; i < count; i++)
+    size_t dim = table->meta.dim, bytes = row_size(dim, table->meta.halves);
+    // Halves are read behind the place where they become floats, so that both fit.
+    uint8_t *place = (uint8_t *)out + count * (dim * sizeof(float) - bytes);
+    PLO_TRY(read_at(npy->fd, place, count * bytes, npy->data_at + (uint64_t)first * bytes,
+                    table->path, err));
+    for (size_t i = 0; i < count; i++) {
+        if (table->meta.halves)
+            widen(out + i * dim, place + i * bytes, dim);
         valid[i] = has_number(out + i * dim, dim);
+    }
+    return 0;
+}
+
+// The whole file, looked at again: what has shrunk since it was opened must not be touched.
+static int map(struct plo_table *table, const void **out, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    struct stat status;
+    size_t size =
+        (size_t)npy->data_at + (size_t)table->rows * row_size(table->meta.dim, table->meta.halves);
+    if (fstat(npy->fd, &status) < 0)
+        return plo_fail_errno(err, -errno, "cannot look at %s", table->path);
+    if ((uint64_t)status.st_size < size)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s ends early", table->path);
+    // A header that leaves the numbers unaligned is rare enough to be read.
+    if (npy->data_at % sizeof(float) != 0)
+        return 0;
+    if (npy->mapping == NULL) {
+        void *mapping = mmap(NULL, size, PROT_READ, MAP_SHARED, npy->fd, 0);
+        // Not every file system can; reading will do.
+        if (mapping == MAP_FAILED)
+            return 0;
+        (void)madvise(mapping, size, MADV_HUGEPAGE);
+        npy->mapping = mapping;
+        npy->mapped = size;
+    }
+    *out = (const uint8_t *)npy->mapping + npy->data_at;
     return 0;
 }
 
@@ -422,7 +499,10 @@ static void close_table(struct plo_table *table)
         close(npy->fd);
     if (npy->lines_fd >= 0)
         close(npy->lines_fd);
+    if (npy->mapping != NULL)
+        munmap(npy->mapping, npy->mapped);
     plo_free(npy->failed);
+    plo_free(npy->halves);
     plo_free(npy->places);
     plo_free(npy);
 }
@@ -435,6 +515,7 @@ const struct plo_table_kind plo_table_npy = {
     .finish = finish,
     .open = open_table,
     .vectors = vectors,
+    .map = map,
     .row = read_row,
     .errors = errors,
     .close = close_table,

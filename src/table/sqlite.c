@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/half.h"
 #include "core/fail.h"
 #include "table/sqlite_parts.h"
 
@@ -80,7 +81,7 @@ static int write_meta(struct plo_table *table, struct pipilo_error *err)
         { "noted", table->meta.noted_json },
         { "model", table->meta.model },
         { "dim", dim },
-        { "vector", "float32 little-endian" },
+        { "vector", plo_sqlite_vector[table->meta.halves] },
         { "settings", table->meta.settings_json },
     };
     struct sqlite3_stmt *statement = NULL;
@@ -139,6 +140,8 @@ static int open_present(struct plo_table *table, struct pipilo_error *err)
     PLO_TRY(plo_sqlite_open(table, table->path, true, err));
     PLO_TRY(plo_sqlite_read_meta(table, &stored, &table->rows, err));
     int result = plo_table_meta_match(&stored, &table->meta, table->path, err);
+    if (result == 0 && stored.halves != table->meta.halves)
+        result = plo_table_fail_width(table->path, stored.halves, err);
     plo_table_meta_reset(&stored);
     PLO_TRY(result);
     s->known_rows = table->rows;
@@ -155,6 +158,7 @@ static int create(struct plo_table *table, struct pipilo_error *err)
     PLO_TRY(plo_sqlite_init(table, err));
     PLO_TRY(table->options.update ? open_present(table, err) : create_new(table, err));
     struct plo_sqlite *s = table->priv;
+    PLO_TRY(plo_sqlite_make_halves(table, err));
     PLO_TRY(plo_sqlite_prepare(table, &s->insert,
                                "INSERT OR REPLACE INTO rows(row, source, status, code, message, "
                                "width, height, size, mtime_ns, key, vector, thumbnail) "
@@ -220,6 +224,18 @@ static int insert_members(struct plo_table *table, int64_t number, const struct 
     return 0;
 }
 
+static void bind_vector(struct plo_table *table, const float *vector)
+{
+    struct plo_sqlite *s = table->priv;
+    size_t dim = table->meta.dim;
+    if (s->halves != NULL) {
+        plo_half_from_floats(s->halves, vector, dim);
+        sqlite3_bind_blob64(s->insert, 11, s->halves, dim * sizeof *s->halves, SQLITE_STATIC);
+    } else {
+        sqlite3_bind_blob64(s->insert, 11, vector, dim * sizeof *vector, SQLITE_STATIC);
+    }
+}
+
 static int insert_row(struct plo_table *table, int64_t number, const struct plo_row *row,
                       struct pipilo_error *err)
 {
@@ -236,8 +252,7 @@ static int insert_row(struct plo_table *table, int64_t number, const struct plo_
     sqlite3_bind_int64(s->insert, 9, row->mtime_ns);
     bind_name(s->insert, 10, row->key);
     if (ok && row->vector != NULL)
-        sqlite3_bind_blob64(s->insert, 11, row->vector, table->meta.dim * sizeof(float),
-                            SQLITE_STATIC);
+        bind_vector(table, row->vector);
     if (row->thumbnail != NULL)
         sqlite3_bind_blob64(s->insert, 12, row->thumbnail, row->thumbnail_size, SQLITE_STATIC);
     PLO_TRY(execute(table, s->insert, err));
@@ -320,6 +335,7 @@ static void close_table(struct plo_table *table)
     plo_outfile_close(&s->claim, table->finished || s->in_place);
     plo_str_reset(&s->texts);
     plo_free(s->thumbnail);
+    plo_free(s->halves);
     plo_free(s->asked);
     plo_free(s);
 }

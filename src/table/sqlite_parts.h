@@ -30,10 +30,15 @@ struct plo_sqlite {
     struct sqlite3_stmt *row;
     struct plo_str texts;
     uint8_t *thumbnail;
+    // both
+    uint16_t *halves; // one vector; NULL where they are kept in 32 bits
 };
 
 enum { PLO_SQLITE_FORMAT = 32 };
 extern const char plo_sqlite_format[PLO_SQLITE_FORMAT];
+
+// The meta table's `vector`: how a vector's numbers are kept.
+extern const char *const plo_sqlite_vector[2]; // in 32 bits, in 16
 
 // A new, empty plo_sqlite in table->priv.
 int plo_sqlite_init(struct plo_table *table, struct pipilo_error *err);
@@ -52,6 +57,9 @@ int plo_sqlite_prepare(struct plo_table *table, struct sqlite3_stmt **out, const
 // row number. On failure `meta` needs no reset.
 int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, int64_t *rows,
                          struct pipilo_error *err);
+
+// A place for one vector in table->priv, where they are kept in 16 bits.
+int plo_sqlite_make_halves(struct plo_table *table, struct pipilo_error *err);
 
 // The reading half of the kind.
 int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err);

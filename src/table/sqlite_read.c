@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/half.h"
 #include "core/fail.h"
 #include "table/sqlite_parts.h"
 
 const char plo_sqlite_format[PLO_SQLITE_FORMAT] = "pipilo-vectors-1";
+const char *const plo_sqlite_vector[2] = { "float32 little-endian", "float16 little-endian" };
 
 int plo_sqlite_init(struct plo_table *table, struct pipilo_error *err)
 {
@@ -109,7 +111,7 @@ static int meta_text(struct plo_table *table, struct sqlite3_stmt *statement, co
 }
 
 static int read_fields(struct plo_table *table, struct plo_table_meta *meta, const char **format,
-                       const char **dim, struct pipilo_error *err)
+                       const char **dim, const char **vector, struct pipilo_error *err)
 {
     struct sqlite3_stmt *statement = NULL;
     const struct {
@@ -118,6 +120,7 @@ static int read_fields(struct plo_table *table, struct plo_table_meta *meta, con
     } fields[] = {
         { "format", format },
         { "dim", dim },
+        { "vector", vector },
         { "fingerprint", &meta->fingerprint },
         { "fingerprint_of", &meta->fingerprint_json },
         { "noted", &meta->noted_json },
@@ -170,7 +173,7 @@ static int read_rows(struct plo_table *table, int64_t *rows, struct pipilo_error
 int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, int64_t *rows,
                          struct pipilo_error *err)
 {
-    const char *format = NULL, *dim = NULL;
+    const char *format = NULL, *dim = NULL, *vector = NULL;
     int64_t tables = 0;
     memset(meta, 0, sizeof *meta);
     int result = query_int(table,
@@ -180,12 +183,18 @@ int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, i
     if (result == 0 && tables != 3)
         result = plo_fail(err, PIPILO_ECORRUPT, "%s is no store of pipilo's", table->path);
     if (result == 0)
-        result = read_fields(table, meta, &format, &dim, err);
+        result = read_fields(table, meta, &format, &dim, &vector, err);
     if (result == 0 && strcmp(format, plo_sqlite_format) != 0)
         result = plo_fail(err, PIPILO_ECORRUPT, "%s is not of the format %s", table->path,
                           plo_sqlite_format);
     if (result == 0 && !to_dim(dim, &meta->dim))
         result = plo_fail(err, PIPILO_ECORRUPT, "%s holds no sensible dim", table->path);
+    if (result == 0) {
+        meta->halves = strcmp(vector, plo_sqlite_vector[1]) == 0;
+        if (!meta->halves && strcmp(vector, plo_sqlite_vector[0]) != 0)
+            result = plo_fail(err, PIPILO_ECORRUPT, "%s holds no float32 or float16 vectors",
+                              table->path);
+    }
     if (result == 0)
         result = check_size(table, err);
     if (result == 0)
@@ -194,7 +203,17 @@ int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, i
         plo_table_meta_reset(meta);
     plo_free((char *)format);
     plo_free((char *)dim);
+    plo_free((char *)vector);
     return result;
+}
+
+int plo_sqlite_make_halves(struct plo_table *table, struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    if (!table->meta.halves)
+        return 0;
+    s->halves = plo_alloc(table->meta.dim * sizeof *s->halves);
+    return s->halves != NULL ? 0 : plo_fail_nomem(err, table->meta.dim * sizeof *s->halves);
 }
 
 static int open_and_read(struct plo_table *table, bool writable, struct pipilo_error *err)
@@ -221,6 +240,7 @@ int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err)
         result = open_and_read(table, true, err);
     }
     PLO_TRY(result);
+    PLO_TRY(plo_sqlite_make_halves(table, err));
     PLO_TRY(plo_sqlite_prepare(table, &s->vectors,
                                "SELECT row, vector FROM rows WHERE row>=?1 AND row<?2 "
                                "ORDER BY row",
@@ -236,6 +256,7 @@ int plo_sqlite_vectors(struct plo_table *table, int64_t first, size_t count, flo
 {
     struct plo_sqlite *s = table->priv;
     size_t dim = table->meta.dim;
+    size_t bytes = dim * (s->halves != NULL ? sizeof *s->halves : sizeof(float));
     int code = 0;
     memset(valid, 0, count);
     sqlite3_bind_int64(s->vectors, 1, first);
@@ -247,12 +268,16 @@ int plo_sqlite_vectors(struct plo_table *table, int64_t first, size_t count, flo
             continue;
         const void *vector = sqlite3_column_blob(s->vectors, 1);
         if (vector == NULL || sqlite3_column_type(s->vectors, 1) != SQLITE_BLOB ||
-            (size_t)sqlite3_column_bytes(s->vectors, 1) != dim * sizeof(float) || row < first ||
+            (size_t)sqlite3_column_bytes(s->vectors, 1) != bytes || row < first ||
             row - first >= (int64_t)count) {
-            code = plo_fail(err, PIPILO_ECORRUPT, "%s: the vector of row %lld is not %zu floats",
+            code = plo_fail(err, PIPILO_ECORRUPT, "%s: the vector of row %lld is not %zu numbers",
                             table->path, (long long)row, dim);
         } else {
-            memcpy(out + (size_t)(row - first) * dim, vector, dim * sizeof(float));
+            float *place = out + (size_t)(row - first) * dim;
+            // A blob may begin at an odd byte.
+            memcpy(s->halves != NULL ? (void *)s->halves : place, vector, bytes);
+            if (s->halves != NULL)
+                plo_half_to_floats(place, s->halves, dim);
             valid[row - first] = 1;
         }
     }

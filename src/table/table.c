@@ -55,6 +55,7 @@ int plo_table_meta_copy(struct plo_table_meta *to, const struct plo_table_meta *
     to->version = copy_text(from->version, "");
     to->settings_json = copy_text(from->settings_json, "{}");
     to->dim = from->dim;
+    to->halves = from->halves;
     if (to->fingerprint != NULL && to->fingerprint_json != NULL && to->noted_json != NULL &&
         to->model != NULL && to->version != NULL && to->settings_json != NULL)
         return 0;
@@ -89,6 +90,12 @@ int plo_table_meta_match(const struct plo_table_meta *stored, const struct plo_t
         return plo_fail(err, PIPILO_EMISMATCH, "the vectors in %s have %zu values, this run's %zu",
                         path, stored->dim, own->dim);
     return 0;
+}
+
+int plo_table_fail_width(const char *path, bool halves, struct pipilo_error *err)
+{
+    return plo_fail(err, PIPILO_EMISMATCH, "the vectors in %s are kept as %s, this run's as %s",
+                    path, halves ? "f16" : "f32", halves ? "f32" : "f16");
 }
 
 uint64_t plo_table_mark(uint64_t size, int64_t mtime_ns)
@@ -282,6 +289,12 @@ int plo_table_vectors(struct plo_table *table, int64_t first, size_t count, floa
         return plo_fail(err, PIPILO_EINVALID, "rows %lld to %lld are not in the store",
                         (long long)first, (long long)first + (long long)count - 1);
     return count > 0 ? table->kind->vectors(table, first, count, out, valid, err) : 0;
+}
+
+int plo_table_map(struct plo_table *table, const void **out, struct pipilo_error *err)
+{
+    *out = NULL;
+    return table->kind->map != NULL && table->rows > 0 ? table->kind->map(table, out, err) : 0;
 }
 
 int plo_table_row(struct plo_table *table, int64_t number, struct plo_row *row,

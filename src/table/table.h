@@ -34,6 +34,7 @@ struct plo_table_meta {
     const char *noted_json;       // what was noted but does not count (engine version, CPU)
     const char *model;            // the model's name
     size_t dim;
+    bool halves;               // kept as numbers of 16 bits; else of 32
     const char *version;       // of pipilo
     const char *settings_json; // what a query must be embedded with
 };
@@ -108,11 +109,21 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
 // Borrowed until plo_table_close.
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
 
-// Copies the vectors of `count` rows from `first` on to `out` (count * dim floats). `valid[i]` is 0
+// Copies the vectors of `count` rows from `first` on to `out` (count * dim floats, whatever they
+// are kept as). `valid[i]` is 0
 // where row first + i has none; its floats are then not to be used. Errors: PIPILO_EINVALID for
 // rows that are not there, PIPILO_ECORRUPT, PIPILO_EIO.
 int plo_table_vectors(struct plo_table *table, int64_t first, size_t count, float *out,
                       uint8_t *valid, struct pipilo_error *err);
+
+// All vectors as they lie in the file: rows * dim numbers, of 16 bits where meta's `halves` says
+// so;
+// `*out` is NULL where the kind or the file has no such place. Mapped, and borrowed until
+// plo_table_close: a row that has no vector is all NaN. pipilo never shortens a file that is there
+// (it writes beside it and renames); a program that does so while the rows are read ends this
+// process, as with any mapping. Errors: PIPILO_ECORRUPT where the file has shrunk since it was
+// opened; PIPILO_EIO.
+int plo_table_map(struct plo_table *table, const void **out, struct pipilo_error *err);
 
 // One row, its members and vector left out. Errors: PIPILO_ENOTFOUND, PIPILO_ECORRUPT, PIPILO_EIO.
 int plo_table_row(struct plo_table *table, int64_t number, struct plo_row *row,

@@ -1,7 +1,9 @@
 """pipilo search and pipilo info."""
 import json
 import shutil
+import sqlite3
 
+import numpy
 import pytest
 
 from conftest import NAMES
@@ -93,3 +95,41 @@ def test_a_store_that_moved_is_searched(pipilo, photos, tmp_path):
         shutil.move(tmp_path / name, tmp_path / "there" / name)
     hits = json.loads(pipilo("search", "there/out.npy", photos / "1.jpg", "--json").out)["hits"]
     assert hits[0]["row"] == 1
+
+
+def test_vectors_in_16_bits(pipilo, photos, tmp_path):
+    (photos / "bad.jpg").write_text("no picture")
+    for suffix in ("npy", "db"):
+        for dtype in ("f32", "f16"):
+            pipilo("embed", photos, "-m", "null:64", "-o", f"{dtype}.{suffix}", "--dtype", dtype,
+                   status=1)
+    whole = numpy.load(tmp_path / "f32.npy")
+    halves = numpy.load(tmp_path / "f16.npy", mmap_mode="r")
+    assert halves.dtype == numpy.float16 and whole.dtype == numpy.float32
+    assert whole.astype("<f2").tobytes() == halves.tobytes()
+    with sqlite3.connect(tmp_path / "f16.db") as db:
+        kept = db.execute("SELECT row, vector FROM rows WHERE vector IS NOT NULL").fetchall()
+        assert db.execute("SELECT value FROM meta WHERE key='vector'").fetchone()[0] == \
+            "float16 little-endian"
+    assert len(kept) == 7
+    for row, vector in kept:
+        assert vector == halves[row].tobytes()
+    # A search compares the rounded numbers, exactly.
+    wide = halves.astype(numpy.float64)
+    cosines = wide @ wide[2] / numpy.linalg.norm(wide, axis=1) / numpy.linalg.norm(wide[2])
+    expected = [row for row in numpy.argsort(-cosines, kind="stable") if cosines[row] == cosines[row]]
+    for store in ("f16.npy", "f16.db"):
+        hits = pipilo("search", store, "--row", "2", "--threads", "3", "--json").json()["hits"]
+        assert [hit["row"] for hit in hits] == expected
+        for hit in hits:
+            assert hit["score"] == pytest.approx(cosines[hit["row"]], abs=1e-6)
+
+
+def test_an_update_keeps_the_width(pipilo, photos):
+    for out in ("out.npy", "out.db"):
+        pipilo("embed", photos / "0.jpg", "-m", "null:64", "-o", out, "--dtype", "f16")
+        done = pipilo("embed", photos, "-m", "null:64", "-o", out, "--update", status=4)
+        assert "f16" in done.err and "f32" in done.err
+        pipilo("embed", photos, "-m", "null:64", "-o", out, "--update", "--dtype", "f16")
+        assert pipilo("info", out, "--json").json()["rows"] == 7
+    pipilo("embed", photos, "-m", "null:64", "-o", "x.jsonl", "--dtype", "f16", status=2)

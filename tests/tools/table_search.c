@@ -43,6 +43,12 @@ static int search(struct plo_table *table, size_t k, char **rows, size_t count,
     size_t dim = plo_table_meta(table)->dim;
     float *queries = calloc(count * dim, sizeof *queries);
     struct plo_search *search = NULL;
+    struct plo_search_source source = {
+        .rows = plo_table_rows(table),
+        .halves = plo_table_meta(table)->halves,
+        .read = read_block,
+        .cookie = table,
+    };
     uint8_t valid = 0;
     int result = queries != NULL ? 0 : PIPILO_ENOMEM;
     for (size_t i = 0; result == 0 && i < count; i++)
@@ -51,7 +57,9 @@ static int search(struct plo_table *table, size_t k, char **rows, size_t count,
     if (result == 0)
         result = plo_search_create(&search, queries, count, dim, k, err);
     if (result == 0)
-        result = plo_search_run(search, plo_table_rows(table), read_block, table, err);
+        result = plo_table_map(table, &source.mapped, err);
+    if (result == 0)
+        result = plo_search_run(search, &source, 3, err);
     for (size_t i = 0; result == 0 && i < count; i++) {
         const struct plo_search_hit *hits = NULL;
         size_t found = plo_search_hits(search, i, &hits);

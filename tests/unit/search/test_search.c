@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/half.h"
 #include "core/fail.h"
 #include "search/search.h"
 
@@ -44,6 +45,12 @@ static double cosine(const float *a, const float *b)
     return ab / sqrt(aa) / sqrt(bb);
 }
 
+static int run(struct plo_search *search, int64_t rows, size_t threads, struct pipilo_error *err)
+{
+    struct plo_search_source source = { .rows = rows, .mapped = vectors };
+    return plo_search_run(search, &source, threads, err);
+}
+
 static int read_block(void *cookie, int64_t first, size_t count, float *out, uint8_t *good,
                       struct pipilo_error *err)
 {
@@ -65,7 +72,8 @@ static void test_against_double(void **state)
         struct plo_search *search = NULL;
         struct pipilo_error err = { 0 };
         assert_int_equal(plo_search_create(&search, vectors + DIM, QUERIES, DIM, k, &err), 0);
-        assert_int_equal(plo_search_run(search, ROWS, read_block, NULL, &err), 0);
+        struct plo_search_source source = { .rows = ROWS, .read = read_block };
+        assert_int_equal(plo_search_run(search, &source, 3, &err), 0);
         for (size_t q = 0; q < QUERIES; q++) {
             const float *query = vectors + (q + 1) * DIM;
             const struct plo_search_hit *hits = NULL;
@@ -100,9 +108,7 @@ static void test_ties_go_to_the_lower_row(void **state)
     struct plo_search *search = NULL;
     const struct plo_search_hit *hits = NULL;
     assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 10, NULL), 0);
-    // In whatever order the blocks come.
-    plo_search_add(search, 2500, 2500, vectors + 2500 * DIM, NULL);
-    plo_search_add(search, 0, 2500, vectors, NULL);
+    assert_int_equal(run(search, ROWS, 2, NULL), 0);
     assert_int_equal(plo_search_hits(search, 0, &hits), 10);
     for (size_t i = 1; i < 10; i++)
         assert_true(hits[i].score < hits[i - 1].score ||
@@ -123,16 +129,86 @@ static void test_rows_without_direction(void **state)
         vectors[4 * DIM + i] = vectors[i] * 1e30f;
         vectors[5 * DIM + i] = vectors[i] * 1e-30f;
     }
-    struct plo_search *search = NULL;
-    const struct plo_search_hit *hits = NULL;
-    assert_int_equal(plo_search_create(&search, vectors, 1, DIM, 10, NULL), 0);
-    plo_search_add(search, 0, 6, vectors, NULL);
-    assert_int_equal(plo_search_hits(search, 0, &hits), 3);
-    for (size_t i = 0; i < 3; i++) {
-        assert_true(hits[i].row == 0 || hits[i].row == 4 || hits[i].row == 5);
-        assert_true(fabs((double)hits[i].score - 1) < 1e-6);
+    // As rows and as queries.
+    static const size_t good[] = { 0, 4, 5 };
+    for (size_t q = 0; q < 3; q++) {
+        struct plo_search *search = NULL;
+        const struct plo_search_hit *hits = NULL;
+        assert_int_equal(plo_search_create(&search, vectors + good[q] * DIM, 1, DIM, 10, NULL), 0);
+        assert_int_equal(run(search, 6, 1, NULL), 0);
+        assert_int_equal(plo_search_hits(search, 0, &hits), 3);
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(hits[i].row == 0 || hits[i].row == 4 || hits[i].row == 5);
+            assert_true(fabs((double)hits[i].score - 1) < 1e-6);
+        }
+        plo_search_destroy(search);
     }
-    plo_search_destroy(search);
+}
+
+// However many threads there are, whether the rows are mapped or read, and as many as there are
+// queries: the same hits, bit for bit.
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 11, K = 40 };
+    fill();
+    // Rows that are equal, far apart.
+    for (size_t i = 0; i < 50; i++)
+        memcpy(vectors + (i * 97 + 3) * DIM, vectors, DIM * sizeof(float));
+    static struct plo_search_hit expected[MANY * K];
+    for (size_t threads = 1; threads <= 4; threads++) {
+        for (int mapped = 0; mapped < 2; mapped++) {
+            struct plo_search *search = NULL;
+            struct plo_search_source source = { .rows = ROWS,
+                                                .mapped = mapped ? vectors : NULL,
+                                                .read = read_block };
+            assert_int_equal(plo_search_create(&search, vectors, MANY, DIM, K, NULL), 0);
+            assert_int_equal(plo_search_run(search, &source, threads, NULL), 0);
+            for (size_t q = 0; q < MANY; q++) {
+                const struct plo_search_hit *hits = NULL;
+                assert_int_equal(plo_search_hits(search, q, &hits), K);
+                for (size_t i = 0; i < K; i++) {
+                    if (threads == 1 && !mapped)
+                        expected[q * K + i] = hits[i];
+                    assert_int_equal(hits[i].row, expected[q * K + i].row);
+                    assert_memory_equal(&hits[i].score, &expected[q * K + i].score, sizeof(float));
+                }
+            }
+            plo_search_destroy(search);
+        }
+    }
+    assert_int_equal(expected[0].row, 0);
+    assert_int_equal(expected[1].row, 3);
+    assert_int_equal(expected[2].row, 100);
+}
+
+// Rows of 16 bits: the hits are those of the same numbers in 32.
+static void test_halves(void **state)
+{
+    (void)state;
+    static uint16_t halves[ROWS * DIM];
+    enum { K = 25 };
+    fill();
+    vectors[7 * DIM + 3] = NAN;
+    plo_half_from_floats(halves, vectors, ROWS * DIM);
+    plo_half_to_floats(vectors, halves, ROWS * DIM);
+    struct plo_search *wide = NULL, *narrow = NULL;
+    struct plo_search_source source = { .rows = ROWS, .mapped = halves, .halves = true };
+    assert_int_equal(plo_search_create(&wide, vectors, QUERIES, DIM, K, NULL), 0);
+    assert_int_equal(plo_search_create(&narrow, vectors, QUERIES, DIM, K, NULL), 0);
+    assert_int_equal(run(wide, ROWS, 1, NULL), 0);
+    assert_int_equal(plo_search_run(narrow, &source, 2, NULL), 0);
+    for (size_t q = 0; q < QUERIES; q++) {
+        const struct plo_search_hit *one = NULL, *other = NULL;
+        assert_int_equal(plo_search_hits(wide, q, &one), K);
+        assert_int_equal(plo_search_hits(narrow, q, &other), K);
+        for (size_t i = 0; i < K; i++) {
+            assert_int_equal(one[i].row, other[i].row);
+            assert_memory_equal(&one[i].score, &other[i].score, sizeof(float));
+        }
+    }
+    plo_search_destroy(wide);
+    plo_search_destroy(narrow);
 }
 
 static void test_refused(void **state)
@@ -153,8 +229,12 @@ static void test_refused(void **state)
     assert_null(search);
     int64_t fail_at = 3000;
     assert_int_equal(plo_search_create(&search, vectors + DIM, 1, DIM, 1, &err), 0);
-    assert_int_equal(plo_search_run(search, ROWS, read_block, &fail_at, &err), PIPILO_EIO);
-    assert_int_equal(plo_search_run(search, 0, read_block, NULL, &err), 0);
+    struct plo_search_source source = { .rows = ROWS, .read = read_block, .cookie = &fail_at };
+    for (size_t threads = 1; threads <= 4; threads++)
+        assert_int_equal(plo_search_run(search, &source, threads, &err), PIPILO_EIO);
+    assert_int_equal(run(search, 0, 2, &err), 0);
+    const struct plo_search_hit *hits = NULL;
+    assert_int_equal(plo_search_hits(search, 0, &hits), 0);
     plo_search_destroy(search);
 }
 
@@ -169,8 +249,9 @@ static void test_no_memory(void **state)
         struct pipilo_error err = { 0 };
         plo_alloc_fail_nth(nth);
         result = plo_search_create(&search, vectors, 1, DIM, 5, &err);
+        struct plo_search_source source = { .rows = ROWS, .read = read_block };
         if (result == 0)
-            result = plo_search_run(search, 10, read_block, NULL, &err);
+            result = plo_search_run(search, &source, 2, &err);
         plo_alloc_fail_nth(0);
         plo_search_destroy(search);
         assert_true(result == 0 || err.code == PIPILO_ENOMEM);
@@ -185,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_against_double),
         cmocka_unit_test(test_ties_go_to_the_lower_row),
         cmocka_unit_test(test_rows_without_direction),
+        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),
     };
