@@ -62,7 +62,8 @@ static char *canonical(const struct plo_fingerprint_parts *parts)
     add_field(&str, "precision", parts->precision);
     plo_str_add(&str, ",\"preprocess\":");
     add_preprocess(&str, &parts->preprocess);
-    plo_str_addf(&str, ",\"preprocessing\":%d}", PLO_PREPROCESSING_VERSION);
+    plo_str_addf(&str, ",\"preprocessing\":%d}",
+                 parts->decode.fast ? PLO_FAST_VERSION : PLO_PREPROCESSING_VERSION);
     return plo_str_take(&str);
 }
 

@@ -108,12 +108,19 @@ static int reading_close(struct reading *reading, const struct plo_image *image,
 
 // --- a resized window ----------------------------------------------------------------------------
 
-// The largest reduction that leaves at least twice the target on both sides.
+// Just twice the target costs most: the nearer the reduced picture is to it, the more the vector
+// moves (docs/images.md). What changes here changes vectors: PLO_FAST_VERSION.
+static bool leaves_enough(uint32_t side, uint32_t shrink, uint32_t target)
+{
+    return 4 * (uint64_t)(side / shrink) >= 9 * (uint64_t)target;
+}
+
+// The largest reduction that leaves at least 2.25 times the target on both sides.
 static uint32_t shrink_for(const struct reading *reading, const struct plo_preprocess_plan *plan)
 {
     uint32_t shrink = 8;
-    while (shrink > 1 && (reading->width / shrink < 2 * (uint64_t)plan->resize_width ||
-                          reading->height / shrink < 2 * (uint64_t)plan->resize_height))
+    while (shrink > 1 && !(leaves_enough(reading->width, shrink, plan->resize_width) &&
+                           leaves_enough(reading->height, shrink, plan->resize_height)))
         shrink /= 2;
     return shrink;
 }
