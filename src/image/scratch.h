@@ -11,6 +11,7 @@
 enum plo_scratch_slot {
     PLO_SCRATCH_ENCODED, // a file's bytes
     PLO_SCRATCH_STATE,   // the codec's
+    PLO_SCRATCH_CODEC,   // what its library allocates (jpeg_memory.h)
     PLO_SCRATCH_ROWS,    // the codec's rows, or the whole picture where it gives no rows
     PLO_SCRATCH_RAW,     // the codec's rows before they are RGB
     PLO_SCRATCH_RING,    // rows resized in one direction
@@ -27,6 +28,7 @@ struct plo_image_scratch {
         void *data;
         size_t size;
     } slots[PLO_SCRATCH_SLOTS];
+    size_t codec_bytes; // what PLO_SCRATCH_CODEC should have for the next picture
 };
 
 // At least `size` bytes on a 64-byte boundary, what they held being lost; NULL when out of memory.

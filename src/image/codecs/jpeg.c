@@ -12,6 +12,7 @@
 #include <jerror.h>
 
 #include "core/fail.h"
+#include "image/codecs/jpeg_memory.h"
 #include "image/exif.h"
 
 enum {
@@ -127,6 +128,7 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
 // --- libjpeg's managers --------------------------------------------------------------------------
 
 struct state {
+    struct plo_jpeg_memory memory; // first: the library's functions find it by client_data
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
@@ -256,6 +258,7 @@ static int start(struct plo_decoder *decoder, struct state *state, struct pipilo
 {
     j_decompress_ptr jpeg = &state->jpeg;
     set_up(state, decoder->data, decoder->size);
+    PLO_TRY(plo_jpeg_memory_init(&state->memory, jpeg, decoder->scratch, err));
     jpeg_read_header(jpeg, TRUE);
     state->cmyk = jpeg->num_components == 4;
     jpeg->out_color_space = state->cmyk ? JCS_CMYK : JCS_RGB;
@@ -400,6 +403,7 @@ static void jpeg_close(struct plo_decoder *decoder)
     if (state->created)
         jpeg_destroy_decompress(&state->jpeg);
     state->created = false;
+    plo_jpeg_memory_reset(&state->memory);
 }
 
 const struct plo_codec plo_codec_jpeg = {

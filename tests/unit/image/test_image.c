@@ -447,6 +447,47 @@ static void fast_is_near(void **test)
     plo_image_scratch_destroy(scratch);
 }
 
+static int64_t allocations_of(struct plo_image *image, const struct plo_preprocess *p,
+                              struct plo_image_scratch *scratch, float *out)
+{
+    plo_alloc_fail_nth(INT64_MAX); // counts, and fails none
+    assert_int_equal(plo_image_tensor(image, p, &usual, scratch, out, NULL), 0);
+    return plo_alloc_fail_nth(0);
+}
+
+// A worker that has seen JPEGs of a size makes the next one without a single allocation, what
+// libjpeg asks for included, whatever kinds follow one another.
+static void later_jpegs_allocate_nothing(void **test)
+{
+    (void)test;
+    enum { ORIENTED = SAMPLE_CMYK + 1, KINDS };
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    struct plo_preprocess p = PLO_PREPROCESS_INIT;
+    struct plo_image *images[KINDS] = { NULL };
+    p.mode = PLO_RESIZE_SHORTEST_EDGE;
+    p.width = p.height = 96;
+    p.crop_width = p.crop_height = 80;
+    float *out = malloc(sizeof *out * 3 * 80 * 80), *first = malloc(sizeof *out * 3 * 80 * 80);
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct plo_buf *bytes = kind == ORIENTED ? sample_jpeg(500, 375, SAMPLE_PLAIN, 6)
+                                                 : sample_jpeg(500, 375, (enum sample_jpeg)kind, 0);
+        assert_int_equal(plo_image_open_bytes(&images[kind], bytes, NULL), 0);
+    }
+    assert_true(allocations_of(images[SAMPLE_PLAIN], &p, scratch, first) > 0);
+    for (int i = 0; i < KINDS; i++)
+        allocations_of(images[i], &p, scratch, out);
+    for (int i = 0; i < 3 * KINDS; i++)
+        assert_int_equal(allocations_of(images[i % KINDS], &p, scratch, out), 0);
+    // And what lay in the buffers is not seen.
+    allocations_of(images[SAMPLE_PLAIN], &p, scratch, out);
+    assert_memory_equal(out, first, sizeof *out * 3 * 80 * 80);
+    for (int kind = 0; kind < KINDS; kind++)
+        plo_image_unref(&images[kind]);
+    plo_image_scratch_destroy(scratch);
+    free(out);
+    free(first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +504,7 @@ int main(void)
         cmocka_unit_test(tensor_is_the_window_normalised),
         cmocka_unit_test(crops_and_pads),
         cmocka_unit_test(fast_is_near),
+        cmocka_unit_test(later_jpegs_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, make_samples, drop_samples);
 }
