@@ -24,6 +24,7 @@ const struct command *const commands[] = {
     &models_pull_command,
     &models_cache_command,
     &models_calibrate_command,
+    &models_tune_command,
     &version_command,
     &help_topic_command,
     NULL,

@@ -52,6 +52,50 @@ PIPILO_API int pipilo_model_calibrate(struct pipilo_calibration **out, const cha
                                       const struct pipilo_calibrate_options *options,
                                       struct pipilo_error *err);
 
+// How a model is laid out over the cores, and what that gave.
+struct pipilo_tuned_layout {
+    int streams;  // inferences at the same time
+    int threads;  // cores for all of them
+    size_t batch; // pictures of one inference
+    double rate;  // pictures a second, inference alone: the median of its rounds
+    double speed; // the median of rate / the usual layout's rate, in turns
+    bool same;    // its vectors are the usual layout's to the last bit
+};
+
+struct pipilo_tuning {
+    const char *model, *precision;
+    size_t count, chosen;                      // [0] is the usual layout
+    const struct pipilo_tuned_layout *layouts; // in the order they were tried
+    bool recorded;
+};
+
+struct pipilo_tune_options {
+    uint32_t struct_size;
+    const char *precision; // "f32", the default, "bf16" or "auto"
+    bool record;           // use the chosen one from now on, in all programs of this user
+    // Called after each layout; other than 0 stops the work (PIPILO_ECANCELED). May be NULL.
+    int (*progress)(void *cookie, size_t tried, size_t all);
+    void *cookie;
+};
+#define PIPILO_TUNE_OPTIONS_INIT                                           \
+    {                                                                      \
+        .struct_size = sizeof(struct pipilo_tune_options), .record = true, \
+    }
+
+// Tries layouts of `model` on this machine, each in turns with the usual one, and records the
+// fastest in the cache folder, beside the compiled models: the card and fingerprints do not change.
+// A layout is chosen only where it is 2 % faster and its vectors are the same to the last bit.
+// Opening the model with threads and batch left open takes it. One block that the caller frees with
+// pipilo_free. Errors: those of opening a model; PIPILO_ENOTFOUND where there is no cache folder;
+// PIPILO_EIO; PIPILO_ECANCELED; PIPILO_ENOMEM.
+PIPILO_API int pipilo_model_tune(struct pipilo_tuning **out, const char *model,
+                                 const struct pipilo_tune_options *options,
+                                 struct pipilo_error *err);
+
+// Forgets what was tuned for `model` at `precision` (NULL: "f32"). Errors: as above.
+PIPILO_API int pipilo_model_untune(const char *model, const char *precision,
+                                   struct pipilo_error *err);
+
 #ifdef __cplusplus
 }
 #endif

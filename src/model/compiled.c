@@ -29,7 +29,7 @@ int64_t plo_compiled_hits(void)
 static char *identity_of(const struct plo_engine *engine, const struct plo_engine_load *load)
 {
     char features[80];
-    if (load->sha256 == NULL || engine->import_blob == NULL)
+    if (load->fresh || load->sha256 == NULL || engine->import_blob == NULL)
         return NULL;
     struct plo_str text = PLO_STR_INIT;
     plo_cpu_features(features, sizeof features);

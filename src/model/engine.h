@@ -43,6 +43,7 @@ struct plo_engine_load {
     const char *device;
     int streams; // inferences at the same time
     int threads; // cores for all of them
+    bool fresh;  // for compiled.h: neither take nor keep what was compiled
 };
 
 // Output of one inference, `batch` rows: shape[0] == batch.

@@ -21,6 +21,7 @@
 #include "model/digest.h"
 #include "model/engine.h"
 #include "model/external.h"
+#include "model/layout.h"
 #include "model/resolve.h"
 #include "model/streams.h"
 
@@ -31,7 +32,7 @@ struct plo_model {
     struct plo_card card;
     char sha256[PLO_SHA256_HEX]; // of the weights, those beside the file included
     const struct plo_engine *engine;
-    struct plo_engine_load load; // its path, card and device point into this struct
+    struct plo_engine_load load; // its pointers point into this struct
     char device[64];
     char *path;
     bool normalize;
@@ -194,10 +195,27 @@ static int set_options(struct plo_model *m, const struct plo_model_options *o,
                         sizeof m->device - 1);
     memcpy(m->device, device, strlen(device) + 1);
     m->normalize = o->normalize;
-    m->load.threads = o->threads > 0 ? o->threads : plo_cores();
-    m->load.streams = o->streams > 0 ? o->streams : m->load.threads;
-    m->load.batch = o->batch > 0 ? o->batch : 1;
     m->load.precision = o->precision;
+    m->load.fresh = o->fresh;
+    return 0;
+}
+
+// What was asked for, else what was measured here, else what is usual.
+static int set_layout(struct plo_model *m, const struct plo_model_options *o,
+                      struct pipilo_error *err)
+{
+    int cores = plo_cores();
+    struct plo_model_layout layout = plo_layout_usual(m->load.precision, cores);
+    if (o->threads == 0 && o->streams == 0 && o->batch == 0 && m->path != NULL) {
+        char *key = plo_layout_key(m->engine, &m->load, cores);
+        if (key == NULL)
+            return plo_fail_nomem(err, 0);
+        plo_layout_find(key, &layout);
+        plo_free(key);
+    }
+    m->load.threads = o->threads > 0 ? o->threads : layout.threads;
+    m->load.streams = o->streams > 0 ? o->streams : o->threads > 0 ? o->threads : layout.streams;
+    m->load.batch = o->batch > 0 ? o->batch : layout.batch;
     return 0;
 }
 
@@ -344,7 +362,12 @@ static int describe(struct plo_model *m, const char *spec, const struct plo_mode
     m->load.width = width;
     m->load.height = height;
     m->normalize = m->normalize || m->card.output.normalize;
+    m->load.path = m->path;
+    m->load.sha256 = m->sha256;
+    m->load.card = &m->card;
+    m->load.device = m->device;
     PLO_TRY(set_precision(m, err));
+    PLO_TRY(set_layout(m, o, err));
     return set_key(m, err);
 }
 
@@ -383,10 +406,6 @@ static int load(struct plo_model *m, struct pipilo_error *err)
     uint64_t need = m->engine->need(m->weights);
     PLO_TRY(charge(m, need, err));
     int64_t before = anonymous_bytes();
-    m->load.path = m->path;
-    m->load.sha256 = m->sha256;
-    m->load.card = &m->card;
-    m->load.device = m->device;
     int code = plo_streams_open(&m->streams, m->engine, &m->load, m->normalize, err);
     int64_t grown = anonymous_bytes() - before;
     if (code < 0 || grown < 0)
@@ -591,6 +610,11 @@ uint64_t plo_model_bytes(const struct plo_model *model)
 int64_t plo_model_inferences(const struct plo_model *model)
 {
     return model->streams != NULL ? plo_streams_inferences(model->streams) : 0;
+}
+
+char *plo_model_layout_key(const struct plo_model *model)
+{
+    return plo_layout_key(model->engine, &model->load, plo_cores());
 }
 
 int64_t plo_model_loads(void)

@@ -37,9 +37,11 @@ struct plo_model_options {
     enum plo_precision precision;
     const char *engine; // NULL = "openvino"
     const char *device; // NULL = "CPU"
-    int streams;        // inferences at the same time; 0 = threads
-    int threads;        // cores for all of them; 0 = the cores there are
-    size_t batch;       // rows of one inference; 0 = what the engine likes best: 1
+    int streams;        // inferences at the same time; 0 = threads, or as below
+    int threads;        // cores for all of them; 0 = as below
+    size_t batch;       // rows of one inference; 0 = as below
+                        // all three 0: what was tuned here, else the usual layout (layout.h)
+    bool fresh;         // compile anew and keep nothing of it (compiled.h)
     bool normalize;     // scale vectors to length 1, also where the card does not ask for it
 };
 
@@ -93,6 +95,9 @@ int64_t plo_model_inferences(const struct plo_model *model); // run so far, each
 // What fixes this model's vectors, with the pictures decoded as `decode` says. The caller frees it.
 int plo_model_fingerprint(const struct plo_model *model, struct plo_decode_policy decode,
                           struct plo_fingerprint *out, struct pipilo_error *err);
+
+// What this model's layouts are known by (layout.h); NULL when out of memory. The caller frees it.
+char *plo_model_layout_key(const struct plo_model *model);
 
 // Drops every model without a reference at once; returns how many. For the governor, and for
 // closing the library.

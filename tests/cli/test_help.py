@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 COMMANDS = ["embed", "search", "info", "run", "ops", "models list", "models show", "models import",
-            "models pull", "models cache", "models calibrate", "version", "help"]
+            "models pull", "models cache", "models calibrate", "models tune", "version", "help"]
 PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "models"]
 
 
