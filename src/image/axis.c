@@ -200,34 +200,60 @@ static void fill(struct plo_axis *axis, const struct plo_axis_request *request, 
 // Bytes of an output's starts and length, and of a tap in `weights`, `parts` and `digits`.
 enum { OUTPUT_BYTES = 12, TAP_BYTES = 11 };
 
+// What a slot begins with: the axis in it, and what it was made from.
+struct kept {
+    _Alignas(64) struct plo_axis_request request;
+    struct plo_axis axis;
+};
+
+static bool same(const struct plo_axis_request *a, const struct plo_axis_request *b)
+{
+    return a->source == b->source && a->target == b->target && a->left == b->left &&
+           a->count == b->count && a->mirrored == b->mirrored && a->filter == b->filter;
+}
+
 uint64_t plo_axis_need(const struct plo_axis_request *request)
 {
-    uint64_t taps = taps_of(request);
-    return ((uint64_t)request->count + 3) * (OUTPUT_BYTES + TAP_BYTES * taps) +
+    uint64_t taps = taps_of(request), outputs = (uint64_t)request->count + 3;
+    return sizeof(struct kept) + outputs * (OUTPUT_BYTES + TAP_BYTES * taps) +
            sizeof(double) * taps + 64;
 }
 
-int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
-                  struct plo_image_scratch *scratch, enum plo_scratch_slot slot,
-                  struct pipilo_error *err)
+// Where in `block` the parts of an axis are.
+static void lay_out(struct plo_axis *axis, uint8_t *block)
 {
-    uint64_t bytes = plo_axis_need(request);
-    if (bytes > max_bytes)
-        return plo_fail(err, PIPILO_ELIMIT, "resizing %u samples to %u takes too many weights",
-                        request->source, request->target);
-    axis->count = request->count;
-    axis->taps = taps_of(request);
     size_t samples = (size_t)axis->count * axis->taps;
-    double *raw = plo_scratch_get(scratch, PLO_SCRATCH_FILTER, sizeof(double) * axis->taps);
-    uint8_t *block = plo_scratch_get(scratch, slot, (size_t)bytes);
-    if (raw == NULL || block == NULL)
-        return plo_fail_nomem(err, (size_t)bytes);
     axis->parts = (int16_t *)(void *)block;
     axis->weights = (int32_t *)(void *)(block + sizeof(int16_t) * 2 * samples);
     axis->starts = (uint32_t *)(void *)(axis->weights + samples);
     axis->lengths = axis->starts + axis->count;
     axis->digit_starts = axis->lengths + axis->count;
     axis->digits = (int8_t *)(axis->digit_starts + (axis->count + 3) / 4 * 4);
+}
+
+int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
+                  struct plo_image_scratch *scratch, enum plo_scratch_slot slot,
+                  struct pipilo_error *err)
+{
+    const struct kept *before = plo_scratch_kept(scratch, slot);
+    if (before != NULL && same(&before->request, request)) {
+        *axis = before->axis;
+        return 0;
+    }
+    uint64_t bytes = plo_axis_need(request);
+    if (bytes > max_bytes)
+        return plo_fail(err, PIPILO_ELIMIT, "resizing %u samples to %u takes too many weights",
+                        request->source, request->target);
+    axis->count = request->count;
+    axis->taps = taps_of(request);
+    double *raw = plo_scratch_get(scratch, PLO_SCRATCH_FILTER, sizeof(double) * axis->taps);
+    struct kept *kept = plo_scratch_get(scratch, slot, (size_t)bytes);
+    if (raw == NULL || kept == NULL)
+        return plo_fail_nomem(err, (size_t)bytes);
+    lay_out(axis, (uint8_t *)(kept + 1));
     fill(axis, request, raw);
+    kept->request = *request;
+    kept->axis = *axis;
+    plo_scratch_keep(scratch, slot);
     return 0;
 }

@@ -60,7 +60,9 @@ struct plo_axis_request {
     enum plo_filter filter;
 };
 
-// Fills an axis out of the scratch slot, where it lives until that slot is asked for again.
+// Fills an axis out of the scratch slot, where it lives until that slot is asked for again. The one
+// that is there already serves again where it was of the same request: pictures of one size come
+// together.
 // Errors: PIPILO_ENOMEM; PIPILO_ELIMIT where the weights would pass 1 GiB.
 int plo_axis_init(struct plo_axis *axis, const struct plo_axis_request *request,
                   struct plo_image_scratch *scratch, enum plo_scratch_slot slot,

@@ -22,6 +22,7 @@ void plo_image_scratch_destroy(struct plo_image_scratch *scratch)
 
 void *plo_scratch_get(struct plo_image_scratch *scratch, enum plo_scratch_slot slot, size_t size)
 {
+    scratch->slots[slot].kept = false;
     if (scratch->slots[slot].size >= size && scratch->slots[slot].data != NULL)
         return scratch->slots[slot].data;
     plo_free(scratch->slots[slot].data);
@@ -35,6 +36,16 @@ void *plo_scratch_get(struct plo_image_scratch *scratch, enum plo_scratch_slot s
     return scratch->slots[slot].data;
 }
 
+void plo_scratch_keep(struct plo_image_scratch *scratch, enum plo_scratch_slot slot)
+{
+    scratch->slots[slot].kept = true;
+}
+
+const void *plo_scratch_kept(const struct plo_image_scratch *scratch, enum plo_scratch_slot slot)
+{
+    return scratch->slots[slot].kept ? scratch->slots[slot].data : NULL;
+}
+
 void plo_scratch_trim(struct plo_image_scratch *scratch)
 {
     for (int i = 0; i < PLO_SCRATCH_SLOTS; i++) {
@@ -42,6 +53,7 @@ void plo_scratch_trim(struct plo_image_scratch *scratch)
             plo_free(scratch->slots[i].data);
             scratch->slots[i].data = NULL;
             scratch->slots[i].size = 0;
+            scratch->slots[i].kept = false;
         }
     }
 }

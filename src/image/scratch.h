@@ -3,6 +3,7 @@
 #ifndef PLO_IMAGE_SCRATCH_H
 #define PLO_IMAGE_SCRATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,12 +28,18 @@ struct plo_image_scratch {
     struct {
         void *data;
         size_t size;
+        bool kept; // by plo_scratch_keep, and nobody asked for the slot since
     } slots[PLO_SCRATCH_SLOTS];
     size_t codec_bytes; // what PLO_SCRATCH_CODEC should have for the next picture
 };
 
 // At least `size` bytes on a 64-byte boundary, what they held being lost; NULL when out of memory.
 void *plo_scratch_get(struct plo_image_scratch *scratch, enum plo_scratch_slot slot, size_t size);
+
+// Says that the slot's content may serve the next picture; plo_scratch_kept gives it, or NULL where
+// there is none or others had the slot meanwhile.
+void plo_scratch_keep(struct plo_image_scratch *scratch, enum plo_scratch_slot slot);
+const void *plo_scratch_kept(const struct plo_image_scratch *scratch, enum plo_scratch_slot slot);
 
 // Gives back what a large picture left: slots above 4 MiB.
 void plo_scratch_trim(struct plo_image_scratch *scratch);

@@ -228,6 +228,48 @@ static void weights_sum_to_one(void **test)
     plo_image_scratch_destroy(scratch);
 }
 
+// An axis that is found again is the one that a new one would be; another request, or a slot that
+// was given back, makes it anew.
+static void axes_are_kept_and_renewed(void **test)
+{
+    (void)test;
+    const enum plo_scratch_slot slot = PLO_SCRATCH_AXIS_Y;
+    struct plo_image_scratch *scratch = plo_image_scratch_create();
+    const struct plo_axis_request base = { .source = 90, .target = 40, .left = 3, .count = 30 };
+    struct plo_axis_request requests[8];
+    for (int i = 0; i < 8; i++)
+        requests[i] = base;
+    requests[1].source = 91;
+    requests[2].target = 41;
+    requests[3].left = 4;
+    requests[4].count = 31;
+    requests[5].mirrored = true;
+    requests[6].filter = PLO_FILTER_LANCZOS;
+    for (int i = 0; i < 32; i++) {
+        struct plo_image_scratch *other = plo_image_scratch_create();
+        struct plo_axis first, again, fresh;
+        const struct plo_axis_request *request = &requests[i * 5 % 8];
+        assert_int_equal(plo_axis_init(&first, request, scratch, slot, NULL), 0);
+        if (i % 3 == 0)
+            assert_non_null(plo_scratch_get(scratch, slot, 8 << 20));
+        if (i % 6 == 0)
+            plo_scratch_trim(scratch);
+        assert_int_equal(plo_axis_init(&again, request, scratch, slot, NULL), 0);
+        assert_int_equal(plo_axis_init(&fresh, request, other, slot, NULL), 0);
+        assert_int_equal(again.count, fresh.count);
+        assert_int_equal(again.taps, fresh.taps);
+        assert_int_equal(again.first, fresh.first);
+        assert_int_equal(again.end, fresh.end);
+        assert_memory_equal(again.starts, fresh.starts, sizeof *fresh.starts * fresh.count);
+        assert_memory_equal(again.weights, fresh.weights,
+                            sizeof *fresh.weights * fresh.taps * fresh.count);
+        if (i % 3 != 0)
+            assert_ptr_equal(again.weights, first.weights);
+        plo_image_scratch_destroy(other);
+    }
+    plo_image_scratch_destroy(scratch);
+}
+
 static void refuses_absurd_sizes(void **test)
 {
     (void)test;
@@ -244,9 +286,8 @@ static void refuses_absurd_sizes(void **test)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow),
-        cmocka_unit_test(turns_and_cuts),
-        cmocka_unit_test(weights_sum_to_one),
+        cmocka_unit_test(equals_pillow),        cmocka_unit_test(turns_and_cuts),
+        cmocka_unit_test(weights_sum_to_one),   cmocka_unit_test(axes_are_kept_and_renewed),
         cmocka_unit_test(refuses_absurd_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
