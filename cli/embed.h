@@ -15,6 +15,9 @@ struct embed_options {
     uint64_t memory;
 };
 
+// What they are where nothing is typed, as the table in embed.c has it; for who makes them up.
+#define EMBED_OPTIONS_INIT .precision = "f32", .exif = "apply", .on_error = "row", .dtype = "f32"
+
 // The pipeline that does what the options ask for, as text that `pipilo run` takes; the caller
 // frees it. NULL after a message where they do not go together.
 char *embed_pipeline(const struct embed_options *options);

@@ -30,6 +30,7 @@
 #ifndef PIPILO_PIPILO_H
 #define PIPILO_PIPILO_H
 
+#include "bench.h"
 #include "error.h"
 #include "inputs.h"
 #include "library.h"

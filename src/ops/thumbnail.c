@@ -48,7 +48,7 @@ static boolean buffer_is_full(j_compress_ptr jpeg)
     return FALSE;
 }
 
-static void compress(struct encoder *encoder, const struct plo_pixels *pixels)
+static void compress(struct encoder *encoder, const struct plo_pixels *pixels, int quality)
 {
     struct jpeg_compress_struct *jpeg = &encoder->jpeg;
     jpeg->image_width = pixels->width;
@@ -56,7 +56,7 @@ static void compress(struct encoder *encoder, const struct plo_pixels *pixels)
     jpeg->input_components = 3;
     jpeg->in_color_space = JCS_RGB;
     jpeg_set_defaults(jpeg);
-    jpeg_set_quality(jpeg, QUALITY, TRUE);
+    jpeg_set_quality(jpeg, quality, TRUE);
     jpeg_start_compress(jpeg, TRUE);
     while (jpeg->next_scanline < jpeg->image_height) {
         const uint8_t *row = pixels->data + (size_t)jpeg->next_scanline * pixels->width * 3;
@@ -67,11 +67,12 @@ static void compress(struct encoder *encoder, const struct plo_pixels *pixels)
 }
 
 // Everything that longjmp may pass by lives in `encoder`, so jpeg_destroy_compress frees it all.
-static int encode(uint8_t *out, size_t *size, const struct plo_pixels *pixels,
-                  struct pipilo_error *err)
+int plo_jpeg_encode(uint8_t *out, size_t *size, const struct plo_pixels *pixels, int quality,
+                    struct pipilo_error *err)
 {
+    const size_t room = *size;
     struct encoder encoder = { .to = { .next_output_byte = out,
-                                       .free_in_buffer = PLO_THUMBNAIL_BYTES,
+                                       .free_in_buffer = room,
                                        .init_destination = start_output,
                                        .empty_output_buffer = buffer_is_full,
                                        .term_destination = start_output } };
@@ -80,14 +81,14 @@ static int encode(uint8_t *out, size_t *size, const struct plo_pixels *pixels,
     encoder.errors.output_message = say_nothing;
     if (setjmp(encoder.failed) != 0) {
         jpeg_destroy_compress(&encoder.jpeg);
-        return plo_fail(err, PIPILO_ELIMIT, "the thumbnail does not fit %d bytes",
-                        PLO_THUMBNAIL_BYTES);
+        return plo_fail(err, PIPILO_ELIMIT, "a JPEG of %u x %u does not fit %zu bytes",
+                        pixels->width, pixels->height, room);
     }
     jpeg_create_compress(&encoder.jpeg);
     encoder.jpeg.dest = &encoder.to;
-    compress(&encoder, pixels);
+    compress(&encoder, pixels, quality);
     jpeg_destroy_compress(&encoder.jpeg);
-    *size = PLO_THUMBNAIL_BYTES - encoder.to.free_in_buffer;
+    *size = room - encoder.to.free_in_buffer;
     return 0;
 }
 
@@ -102,7 +103,8 @@ int plo_thumbnail_create(uint8_t *out, size_t *size, struct plo_image *image,
     if (info.width <= PLO_THUMBNAIL_SIDE && info.height <= PLO_THUMBNAIL_SIDE)
         target.mode = PLO_RESIZE_NONE;
     PLO_TRY(plo_image_window(image, &target, options, scratch, &pixels, err));
-    int result = encode(out, size, &pixels, err);
+    *size = PLO_THUMBNAIL_BYTES;
+    int result = plo_jpeg_encode(out, size, &pixels, QUALITY, err);
     plo_buf_unref(&pixels.owner);
     return result;
 }

@@ -19,4 +19,9 @@ int plo_thumbnail_create(uint8_t *out, size_t *size, struct plo_image *image,
                          const struct plo_decode_options *options,
                          struct plo_image_scratch *scratch, struct pipilo_error *err);
 
+// Encodes RGB pixels as a JPEG into `out`, which has room for *size bytes; *size then gets its
+// length. Errors: PIPILO_ELIMIT where the room does not do.
+int plo_jpeg_encode(uint8_t *out, size_t *size, const struct plo_pixels *pixels, int quality,
+                    struct pipilo_error *err);
+
 #endif

@@ -7,9 +7,9 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["embed", "search", "info", "run", "ops", "models list", "models show", "models import",
+COMMANDS = ["embed", "search", "info", "run", "ops", "bench", "models list", "models show", "models import",
             "models pull", "models cache", "models calibrate", "models tune", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "models"]
+PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "bench", "models"]
 
 
 def options_of(pipilo, command):

@@ -14,8 +14,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLANG_FORMAT_VERSION = "14.0"
 
-# base <- core <- {flow, image, model, source, table, search} <- ops <- api
-RANK = {"base": 0, "core": 1, "ops": 3, "api": 4}
+# base <- core <- {flow, image, model, source, table, search} <- {ops, bench} <- api
+RANK = {"base": 0, "core": 1, "ops": 3, "bench": 3, "api": 4}
 RANK |= dict.fromkeys(["flow", "image", "model", "source", "table", "search"], 2)
 # What stands on top of the public headers, and sees nothing else of the library.
 OUTSIDE = {"cli", "server", "python", "examples"}
@@ -107,7 +107,7 @@ def check_format():
 
 
 def check_include_direction():
-    """base <- core <- {flow, image, model, source, table, search} <- ops <- api <- the programs."""
+    """base <- core <- {flow, image, model, source, table, search} <- {ops, bench} <- api <- the programs."""
     for name in tracked(".c", ".h", ".def"):
         parts = pathlib.PurePath(name).parts
         for number, quoted, target in includes(name):

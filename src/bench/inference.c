@@ -1,0 +1,76 @@
+// inference.c: a crew that asks a model (see inference.h).
+#include "bench/inference.h"
+
+#include "core/fail.h"
+
+enum { WARM_UP = 3 }; // calls a stream before the clock starts
+
+struct inference {
+    struct plo_model *model;
+    size_t rows;     // of a call
+    float **inputs;  // one a thread
+    float **outputs; // likewise
+};
+
+static int call(void *cookie, int thread, int64_t i, struct pipilo_error *err)
+{
+    struct inference *inference = cookie;
+    (void)i;
+    return plo_model_embed(inference->model, inference->inputs[thread], inference->rows,
+                           inference->outputs[thread], err);
+}
+
+static void free_tensors(float **tensors, int count)
+{
+    for (int i = 0; tensors != NULL && i < count; i++)
+        plo_free(tensors[i]);
+    plo_free(tensors);
+}
+
+// Numbers from -1 to 1, the same each time.
+static void fill(float *tensor, size_t floats)
+{
+    uint32_t random = 1;
+    for (size_t i = 0; i < floats; i++) {
+        random = random * 1664525u + 1013904223u;
+        tensor[i] = (float)(random >> 8) / (float)(1 << 23) - 1.0f;
+    }
+}
+
+static float **make_tensors(int count, size_t floats)
+{
+    float **tensors = plo_alloc0((size_t)count, sizeof *tensors);
+    for (int i = 0; tensors != NULL && i < count; i++) {
+        tensors[i] = plo_alloc_aligned(floats * sizeof(float));
+        if (tensors[i] == NULL) {
+            free_tensors(tensors, count);
+            return NULL;
+        }
+        fill(tensors[i], floats);
+    }
+    return tensors;
+}
+
+int plo_inference_run(struct plo_crew_taken *out, struct plo_model *model, struct plo_crew_job job,
+                      struct pipilo_error *err)
+{
+    struct inference inference = { .model = model, .rows = plo_model_rows(model) };
+    job.threads = plo_model_streams(model);
+    inference.inputs = make_tensors(job.threads, inference.rows * plo_model_input_floats(model));
+    inference.outputs = make_tensors(job.threads, inference.rows * plo_model_dim(model));
+    job.call = call;
+    job.cookie = &inference;
+    job.calls = (job.calls + (int64_t)inference.rows - 1) / (int64_t)inference.rows;
+    struct plo_crew_job warm_up = job;
+    warm_up.calls = (int64_t)job.threads * WARM_UP;
+    int result = inference.inputs == NULL || inference.outputs == NULL
+                     ? plo_fail_nomem(err, 0)
+                     : plo_crew_work(out, &warm_up, err);
+    if (result == 0)
+        result = plo_crew_work(out, &job, err);
+    free_tensors(inference.inputs, job.threads);
+    free_tensors(inference.outputs, job.threads);
+    out->calls *= (int64_t)inference.rows;
+    out->rate *= (double)inference.rows;
+    return result;
+}
