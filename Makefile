@@ -4,6 +4,7 @@
 #   make demo       photographs to vectors, and a search
 #   make test       all tests
 #   make bench      the speed table
+#   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
 #   make clean      remove build/; make distclean: .deps/ too
@@ -16,7 +17,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test bench install format clean distclean help
+.PHONY: all demo test test-timm bench install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -30,6 +31,9 @@ demo:
 
 test:
 	@tools/test.sh
+
+test-timm:
+	@tools/timm_test.sh
 
 bench:
 	@tools/setup.sh test

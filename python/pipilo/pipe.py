@@ -22,6 +22,7 @@ from .ops import _OperatorWrapper
 __all__ = ["Pipeline", "RuntimePipeline", "pipe"]
 
 _MAP, _FLAT_MAP, _FILTER, _WINDOW, _TIME_WINDOW, _WINDOW_ALL, _REDUCE = range(7)
+_TIMM = "image_embedding.timm"
 _ITERATIONS = ("map", "flat_map", "filter", "window", "time_window", "window_all", "reduce")
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z_0-9]*")
@@ -252,6 +253,25 @@ class _Builder:
         self.index = 0
         self._hidden = 0
         self._made: dict[str, _core.Callable] = {}  # by step: a second pipe calls the same
+        self._embedding: dict[str, tuple] = {}  # the arguments of those that take a model, by step
+
+    def close(self, last: _Step, names: tuple[str, ...]) -> _core.Pipeline:
+        """The pipeline up to `last`. Models of timm's that are not here yet are exported first."""
+        try:
+            return self.build(last).output(names)
+        except RuntimeError as error:
+            if not self._embedding or not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            from .export.first_use import export_missing
+
+            found = {uid: export_missing(error, *call) for uid, call in self._embedding.items()}
+            if not any(found.values()):
+                raise
+        for uid, call in found.items():
+            if call is not None:
+                self._made[uid] = _core.native_callable(_TIMM, *call)
+        self.index = 0
+        return self.build(last).output(names)
 
     def build(self, last: _Step, start: _core.Pipe | None = None) -> _core.Pipe:
         """The pipe up to `last`; with `start`, a pipe that has the input's columns, behind that."""
@@ -313,7 +333,10 @@ class _Builder:
 
         native = native_name(fn.name)
         if native is not None and OperatorRegistry.resolve(fn.name) is None:
-            return _core.native_callable(native, tuple(fn.init_args or ()), dict(fn.init_kws or {}))
+            args, kws = tuple(fn.init_args or ()), dict(fn.init_kws or {})
+            if native == _TIMM:
+                self._embedding[step.uid] = (args, kws)
+            return _core.native_callable(native, args, kws)
         return self._pooled(step, fn)
 
     def _pooled(self, step: _Step, fn: _OperatorWrapper) -> _core.Callable:
@@ -389,7 +412,7 @@ class RuntimePipeline:
         self._last = last
         self._names = names
         self._config = config
-        self._core = builder.build(last).output(names)
+        self._core = builder.close(last, names)
         self._builder = builder
         self._many: _core.Pipeline | None = None  # the same steps over a stream of inputs
         self._types = tuple(

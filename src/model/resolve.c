@@ -111,7 +111,9 @@ static int unknown(const char *spec, struct pipilo_error *err)
         return PIPILO_ENOTFOUND;
     }
     const char *nearest = plo_str_nearest(spec, (const char *const *)(void *)names);
-    const char *pulled = nearest == NULL ? nearest_pulled(spec) : NULL;
+    const char *pulled = plo_catalogue_find(spec) != NULL ? spec
+                         : nearest == NULL                ? nearest_pulled(spec)
+                                                          : NULL;
     struct plo_str all = PLO_STR_INIT;
     for (size_t i = 0; names[i] != NULL && i < 8; i++)
         plo_str_addf(&all, "%s%s", i > 0 ? ", " : "; there are ", names[i]);
