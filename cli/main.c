@@ -13,10 +13,23 @@
 #include "say.h"
 
 const struct command *const commands[] = {
-    &embed_command,         &search_command,      &info_command,         &run_command,
-    &ops_command,           &bench_command,       &models_list_command,  &models_show_command,
-    &models_import_command, &models_pull_command, &models_cache_command, &models_calibrate_command,
-    &models_tune_command,   &version_command,     &help_topic_command,   NULL,
+    &embed_command,
+    &search_command,
+    &info_command,
+    &run_command,
+    &ops_command,
+    &bench_command,
+    &models_list_command,
+    &models_show_command,
+    &models_import_command,
+    &models_pull_command,
+    &models_cache_command,
+    &models_calibrate_command,
+    &models_tune_command,
+    &export_command,
+    &version_command,
+    &help_topic_command,
+    NULL,
 };
 
 static int unknown_command(const char *group, const char *word)

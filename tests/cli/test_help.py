@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 
 COMMANDS = ["embed", "search", "info", "run", "ops", "bench", "models list", "models show", "models import",
-            "models pull", "models cache", "models calibrate", "models tune", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "bench", "models"]
+            "models pull", "models cache", "models calibrate", "models tune", "export", "version", "help"]
+PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "bench", "export", "models"]
 
 
 def options_of(pipilo, command):
@@ -103,6 +103,10 @@ MISTAKES = [
     (["ops", "image_decod"], 3, "did you mean 'image_decode'?"),
     (["models", "import", "x.onnx", "--size", "big"], 2, "--size"),
     (["models", "import", "x.onnx", "--mean", "1,2"], 2, "--mean"),
+    (["export", "resnet50"], 2, "timm:resnet50"),
+    (["export", "timm:"], 2, "timm:NAME"),
+    (["export", "timm:resnet50", "--random", "--checkpoint", "x.pth"], 2, "exclude each other"),
+    (["export", "timm:resnet50", "--chekpoint", "x.pth"], 2, "did you mean --checkpoint?"),
 ]
 
 
