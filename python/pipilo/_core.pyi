@@ -1,28 +1,34 @@
 """The C library behind pipilo. Internal: use the package."""
 
 from collections.abc import Callable as Function, Iterable, Sequence
-from typing import Any
+from typing import Any, final
 
 version: str
 
+@final
 class Value:
     """A value of the native side that has no meaning in Python."""
 
+@final
 class Buffer:
     """The memory of a native tensor, read-only."""
 
+@final
 class Held:
     """Another object's buffer, held by the native side."""
 
+@final
 class Iterator:
     """The values of a column, one after the other."""
 
     def __iter__(self) -> Iterator: ...
     def __next__(self) -> Any: ...
 
+@final
 class Callable:
     """What a step calls: a Python function or a native operator."""
 
+@final
 class Pipe:
     """A chain of steps; it never changes."""
 
@@ -40,6 +46,7 @@ class Pipe:
     ) -> Pipe: ...
     def output(self, columns: Sequence[str], /) -> Pipeline: ...
 
+@final
 class Table:
     """Rows in the layout of Apache Arrow."""
 
@@ -50,15 +57,18 @@ class Table:
     def __arrow_c_array__(self, requested_schema: object = None, /) -> tuple[object, object]: ...
     def __arrow_c_stream__(self, requested_schema: object = None, /) -> object: ...
 
+@final
 class ArrowChunk:
     """An Arrow array that values look at."""
 
+@final
 class ArrowItems:
     """The pictures or paths of an Arrow column, one after the other."""
 
     def __iter__(self) -> ArrowItems: ...
     def __next__(self) -> Value | None: ...
 
+@final
 class Run:
     """One run of a pipeline, row by row."""
 
@@ -68,6 +78,7 @@ class Run:
     def gather(self, dim: int, most: int, /) -> Table: ...
     def close(self) -> None: ...
 
+@final
 class Pipeline:
     """A closed pipeline; it never changes."""
 

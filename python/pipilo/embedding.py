@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _core
@@ -111,6 +112,7 @@ class Embeddings:
         return len(self._table)
 
     def __getitem__(self, row: int) -> Embedding:
+        row = index(row)
         status = self.status[row]
         if status == _OK:
             return Embedding(self.vectors[row], status, None)

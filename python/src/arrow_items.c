@@ -287,6 +287,10 @@ static int take_stream(struct items *self, PyObject *capsule)
 static int take_pair(struct items *self, PyObject *pair)
 {
     PyObject *first, *second;
+    if (!PyTuple_Check(pair)) {
+        PyErr_SetString(PyExc_TypeError, "__arrow_c_array__ gives a tuple of two capsules");
+        return -1;
+    }
     if (!PyArg_ParseTuple(pair, "OO", &first, &second))
         return -1;
     struct ArrowSchema *schema = from_capsule(first, ARROW_SCHEMA_CAPSULE);

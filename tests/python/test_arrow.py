@@ -247,6 +247,21 @@ def test_other_columns_are_refused():
             embed(column, MODEL)
 
 
+def test_what_only_looks_like_arrow():
+    class Wrong:
+        def __arrow_c_array__(self, requested_schema=None):
+            return self.given
+
+    taken = pa.array(PICTURES).__arrow_c_array__()
+    pa.Array._import_from_c_capsule(*taken)
+    for given, kind in ((None, TypeError), ((1, 2), TypeError), (taken[::-1], TypeError),
+                        (taken, ValueError)):
+        wrong = Wrong()
+        wrong.given = given
+        with pytest.raises(kind):
+            embed(wrong, MODEL)
+
+
 def test_a_stream_that_fails():
     def batches():
         yield pa.record_batch({"p": pa.array(PICTURES)})

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import pickle
 import signal
@@ -224,6 +225,38 @@ def test_pickled(folder):
         assert again.vectors.tobytes() == found.vectors.tobytes()
         for name in ("status", "errors", "sources", "dim", "fingerprint"):
             assert getattr(again, name) == getattr(found, name)
+
+
+SOAK = """
+import json, sys, numpy, pipilo
+count, model = int(sys.argv[1]), sys.argv[2]
+made = numpy.random.default_rng(1)
+def pictures():
+    for _ in range(count):
+        height, width = made.integers(40, 120, 2)
+        yield made.integers(0, 256, (height, width, 3), numpy.uint8)
+series, rows = [], 0
+for part in pipilo.embed_stream(pictures(), model, rows=count // 100):
+    assert not part.errors and not numpy.isnan(part.vectors).any()
+    rows += len(part)
+    series.append(pipilo.stats()['memory_anonymous'] // 1024)
+assert rows == count and pipilo.stats()['model_loads'] == 1
+json.dump(series, sys.stdout)
+"""
+
+
+def test_memory_is_flat():
+    """5,000 generated pictures; with PIPILO_SOAK=full 50,000 and the real model."""
+    full = os.environ.get("PIPILO_SOAK") == "full"
+    if full and not REAL.is_dir():
+        pytest.skip("there is no model in .deps")
+    words = ["50000", str(REAL)] if full else ["5000", "null:64"]
+    done = subprocess.run([sys.executable, "-c", SOAK, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    series = json.loads(done.stdout)
+    tenths = [sorted(series[i : i + 10])[5] for i in range(0, 100, 10)]
+    print(f"{words[0]} pictures, RssAnon in kB, the median of each tenth: {tenths}")
+    assert max(tenths) - tenths[1] < 1024, tenths
 
 
 def interrupted(code):
