@@ -19,7 +19,6 @@ import atexit
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .data_queue import ColumnType, DataQueue, Empty
@@ -49,7 +48,10 @@ _LATE = {
     "to_arrow": ".columns",
 }
 
+TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from .auto_config import AutoConfig
     from .auto_pipes import AutoPipes
     from .columns import ArrowTable, to_arrow

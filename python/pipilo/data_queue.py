@@ -10,13 +10,14 @@ Any number of threads may put and get.
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Self
 
 __all__ = ["ColumnType", "DataQueue", "Empty"]
@@ -49,7 +50,7 @@ class Empty:
 
 EMPTY = Empty()
 _QUEUE = ColumnType.QUEUE
-_new_lock = threading.Lock
+_new_lock = allocate_lock
 
 
 class _Stream:
@@ -424,7 +425,9 @@ class DataQueue:
 
     def _wait(self) -> None:
         if self._changed is None:
-            self._changed = threading.Condition(self._lock)
+            from threading import Condition
+
+            self._changed = Condition(self._lock)
         self._changed.wait()
 
     def _wake(self) -> None:

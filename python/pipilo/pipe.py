@@ -10,24 +10,24 @@ operators work on the core's own threads meanwhile, without the interpreter's lo
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from types import FunctionType
-from typing import Any
 
 from . import _core
 from .data_queue import ColumnType, DataQueue
 from .ops import _OperatorWrapper
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from typing import Any
+
+    Schema = str | Sequence[str]
 
 __all__ = ["Pipeline", "RuntimePipeline", "pipe"]
 
 _MAP, _FLAT_MAP, _FILTER, _WINDOW, _TIME_WINDOW, _WINDOW_ALL, _REDUCE = range(7)
 _TIMM = "image_embedding.timm"
 _ITERATIONS = ("map", "flat_map", "filter", "window", "time_window", "window_all", "reduce")
-
-_NAME = re.compile(r"[a-zA-Z_][a-zA-Z_0-9]*")
-
-Schema = str | Sequence[str]
 
 
 def _columns(schema: Any) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def _columns(schema: Any) -> tuple[str, ...]:
     if not isinstance(names, (tuple, list)):
         raise ValueError(f"A schema is a name or a tuple of names, not {schema!r}")
     for name in names:
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        if not (isinstance(name, str) and name.isascii() and name.isidentifier()):
             raise ValueError(
                 "Schema can only consist of letters, numbers, and underscores, "
                 f"the error schema: [{name}]"

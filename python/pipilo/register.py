@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
-from typing import Any, ClassVar
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ClassVar
 
 __all__ = ["OperatorRegistry", "normal_name", "register"]
 

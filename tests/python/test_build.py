@@ -10,27 +10,23 @@ import pytest
 import pipilo
 from pipilo import ops, pipe
 
-FRESH = """
-import sys, time
-begun = time.perf_counter()
+# Each of them takes milliseconds, numpy a hundred.
+LATE = ("numpy", "openvino", "PIL", "asyncio", "traceback", "typing", "re", "threading", "contextlib",
+        "json", "pathlib", "logging", "importlib.metadata", "pipilo.batch", "pipilo.types")
+FRESH = f"""
+import sys
+for name in {LATE}:
+    sys.modules.pop(name, None)
 import pipilo
-took = time.perf_counter() - begun
-late = [n for n in ("numpy", "openvino", "PIL", "asyncio", "traceback", "typing_extensions")
-        if n in sys.modules]
-print(took * 1000, *late)
+from pipilo import DataQueue, ops, pipe
+assert pipe.input('x').map('x', 'y', lambda x: x + 1).output('y')(1).get() == [2]
+print([name for name in {LATE} if name in sys.modules])
 """
 
 
-def test_import_is_quick_and_brings_nothing_heavy():
-    took, late = [], set()
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True,
-                              check=True)
-        milliseconds, *names = done.stdout.split()
-        took.append(float(milliseconds))
-        late.update(names)
-    assert not late
-    assert min(took) < 80  # 20 on an idle machine; the promise is 40
+def test_import_brings_nothing_heavy():
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_one_extension_for_the_stable_abi():
