@@ -158,12 +158,37 @@ def test_a_fork_inside_a_node():
     assert status == [7]
 
 
-def embed(path):
-    return embedder("null:16")(path).get()[0].tolist()
+def embed_by(model, path):
+    return embedder(model)(path).get()[0].tolist()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_multiprocessing(method):
-    expected = [embed(path) for path in PHOTOS]
+@pytest.mark.parametrize("model", MODELS)
+def test_multiprocessing(method, model):
+    expected = [embed_by(model, path) for path in PHOTOS]
     with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map_async(embed, PHOTOS).get(60) == expected
+        assert pool.starmap_async(embed_by, [(model, p) for p in PHOTOS]).get(120) == expected
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("model", MODELS)
+def test_multiprocessing_while_the_parent_is_inferring(method, model):
+    p = embedder(model)
+    expected = [p(path).get()[0].tolist() for path in PHOTOS]
+    ends, failed = threading.Event(), []
+
+    def work():
+        while not ends.is_set():
+            if [r.get()[0].tolist() for r in p.batch(PHOTOS)] != expected:
+                failed.append("another vector in the parent")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            jobs = [(model, path) for path in PHOTOS]
+            assert pool.starmap_async(embed_by, jobs).get(120) == expected
+    finally:
+        ends.set()
+        thread.join()
+    assert not failed
