@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 venv=.deps/venv-python
 python=$root/$venv/bin/python
-tools/python_test.sh --version > /dev/null
+tools/python_env.sh python
 
 # Py_REF_DEBUG has the extension count references through the interpreter, so that a debug build of
 # Python (Debian: python3-dbg) can tell whether one is kept: tests/python/leaks.py, at the end.
