@@ -31,42 +31,60 @@ static int quota_of(const char *path, const char *period_path)
     return (int)((quota + period - 1) / period);
 }
 
-static int quota_in(const char *group, bool unified)
+static int quota_in(const char *root, const char *group, bool unified)
 {
-    char path[640], period[640];
+    char path[1024], period[1024];
     if (unified) {
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
+        snprintf(path, sizeof path, "%s%s/cpu.max", root, group);
         return quota_of(path, NULL);
     }
-    snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us", group);
-    snprintf(period, sizeof period, "/sys/fs/cgroup/cpu%s/cpu.cfs_period_us", group);
+    snprintf(path, sizeof path, "%s/cpu%s/cpu.cfs_quota_us", root, group);
+    snprintf(period, sizeof period, "%s/cpu%s/cpu.cfs_period_us", root, group);
     return quota_of(path, period);
 }
 
-// The smallest quota on the way from this process's cgroup to the root.
-static int smallest_quota(void)
+// Whether "cpu" is among the controllers "cpu,cpuacct:...": not "cpuset" or "cpuacct" alone.
+static bool has_cpu(const char *controllers)
+{
+    while (*controllers != ':' && *controllers != '\0') {
+        size_t length = strcspn(controllers, ",:");
+        if (length == 3 && strncmp(controllers, "cpu", 3) == 0)
+            return true;
+        controllers += length + (controllers[length] == ',');
+    }
+    return false;
+}
+
+// The smallest from `group` up, which is cut short on the way.
+static int smallest_above(const char *root, char *group, bool unified)
+{
+    int smallest = INT_MAX;
+    for (;;) {
+        if (strcmp(group, "/") == 0)
+            *group = '\0';
+        int quota = quota_in(root, group, unified);
+        smallest = quota < smallest ? quota : smallest;
+        char *slash = strrchr(group, '/');
+        if (slash == NULL)
+            return smallest;
+        *slash = '\0';
+    }
+}
+
+int plo_cores_quota(const char *list, const char *root)
 {
     int smallest = INT_MAX;
     char line[600];
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    FILE *file = fopen(list, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         bool unified = strncmp(line, "0::", 3) == 0;
         char *controllers = strchr(line, ':');
         char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
-        if (group == NULL || (!unified && strncmp(controllers + 1, "cpu", 3) != 0))
+        if (group == NULL || (!unified && !has_cpu(controllers + 1)))
             continue;
-        group++;
-        for (;;) {
-            if (strcmp(group, "/") == 0)
-                *group = '\0';
-            int quota = quota_in(group, unified);
-            smallest = quota < smallest ? quota : smallest;
-            char *slash = strrchr(group, '/');
-            if (slash == NULL)
-                break;
-            *slash = '\0';
-        }
+        int quota = smallest_above(root, group + 1, unified);
+        smallest = quota < smallest ? quota : smallest;
     }
     if (file != NULL)
         fclose(file);
@@ -80,7 +98,7 @@ int plo_cores(void)
     // Above 1024 cores the set is too small and the call fails: then all of them.
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         cores = CPU_COUNT(&set);
-    int quota = smallest_quota();
+    int quota = plo_cores_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     if (cores > quota)
         cores = quota;
     return cores < 1 ? 1 : (int)cores;

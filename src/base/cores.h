@@ -6,4 +6,9 @@
 // Read anew at each call (a few microseconds).
 int plo_cores(void);
 
+// The smallest CPU quota, in cores rounded up, on the way from the groups that the file `list`
+// names (as /proc/self/cgroup, versions 2 and 1) to the top of the tree `root` (/sys/fs/cgroup);
+// INT_MAX where there is none.
+int plo_cores_quota(const char *list, const char *root);
+
 #endif
