@@ -87,7 +87,8 @@ static int keep_good(struct pipilo_bench *bench, struct pipilo_error *err)
     bool *good = plo_alloc0(set.count, sizeof *good);
     if (good == NULL)
         return plo_fail_nomem(err, set.count);
-    int result = plo_stages_check(good, &set, (struct plo_crew_job){ .threads = plo_cores() }, err);
+    int result =
+        plo_stages_check(good, &set, (struct plo_timed_job){ .threads = plo_cores() }, err);
     size_t kept = 0;
     for (size_t i = 0; i < set.count && result == 0; i++) {
         char *path = bench->paths[i];
@@ -214,7 +215,7 @@ const struct pipilo_bench_info *pipilo_bench_info(const pipilo_bench *bench)
 // Where each thread leaves its sums, so that they are made.
 struct peak {
     const struct plo_peak *unit;
-    volatile float sums[PLO_CREW_THREADS_MAX];
+    volatile float sums[PLO_TIMED_THREADS_MAX];
 };
 
 static int run_peak(void *cookie, int thread, int64_t i, struct pipilo_error *err)
@@ -226,7 +227,7 @@ static int run_peak(void *cookie, int thread, int64_t i, struct pipilo_error *er
     return 0;
 }
 
-static int measure_peak(struct plo_crew_taken *out, struct plo_crew_job job,
+static int measure_peak(struct plo_timed_taken *out, struct plo_timed_job job,
                         struct pipilo_error *err)
 {
     struct peak peak = { .unit = plo_peak_at(0) };
@@ -235,15 +236,15 @@ static int measure_peak(struct plo_crew_taken *out, struct plo_crew_job job,
     job.cookie = &peak;
     if (job.calls > 0)
         job.calls = (int64_t)((double)job.calls / operations) + 1;
-    PLO_TRY(plo_crew_work(out, &job, err));
+    PLO_TRY(plo_timed_run(out, &job, err));
     out->calls = (int64_t)((double)out->calls * operations);
     out->rate *= operations;
     return 0;
 }
 
-static int measure_inference(struct pipilo_bench_result *out, struct plo_crew_taken *taken,
+static int measure_inference(struct pipilo_bench_result *out, struct plo_timed_taken *taken,
                              const struct pipilo_bench *bench, const struct pipilo_bench_task *task,
-                             struct plo_crew_job job, struct pipilo_error *err)
+                             struct plo_timed_job job, struct pipilo_error *err)
 {
     struct plo_model_options options = PLO_MODEL_OPTIONS_INIT;
     struct plo_model *model = NULL;
@@ -266,8 +267,8 @@ static int measure_inference(struct pipilo_bench_result *out, struct plo_crew_ta
     return result;
 }
 
-static int measure_rows(struct plo_crew_taken *out, const struct pipilo_bench *bench,
-                        struct plo_crew_job job, struct pipilo_error *err)
+static int measure_rows(struct plo_timed_taken *out, const struct pipilo_bench *bench,
+                        struct plo_timed_job job, struct pipilo_error *err)
 {
     char *path = plo_file_join(bench->folder, "measured.npy");
     if (path == NULL)
@@ -277,9 +278,9 @@ static int measure_rows(struct plo_crew_taken *out, const struct pipilo_bench *b
     return result;
 }
 
-static int measure(struct pipilo_bench_result *out, struct plo_crew_taken *taken,
+static int measure(struct pipilo_bench_result *out, struct plo_timed_taken *taken,
                    const struct pipilo_bench *bench, const struct pipilo_bench_task *task,
-                   struct plo_crew_job job, struct pipilo_error *err)
+                   struct plo_timed_job job, struct pipilo_error *err)
 {
     const struct plo_stage_set set = set_of(bench);
     switch (task->what) {
@@ -304,15 +305,15 @@ static int measure(struct pipilo_bench_result *out, struct plo_crew_taken *taken
 int pipilo_bench_measure(struct pipilo_bench_result *out, pipilo_bench *bench,
                          const struct pipilo_bench_task *task, struct pipilo_error *err)
 {
-    struct plo_crew_taken taken = { 0 };
-    struct plo_crew_job job = { .threads = task->threads > 0 ? (int)task->threads : plo_cores(),
-                                .seconds = task->seconds,
-                                .calls = task->count,
-                                .go_on = task->go_on,
-                                .go_on_cookie = task->cookie };
-    if (task->threads > PLO_CREW_THREADS_MAX)
+    struct plo_timed_taken taken = { 0 };
+    struct plo_timed_job job = { .threads = task->threads > 0 ? (int)task->threads : plo_cores(),
+                                 .seconds = task->seconds,
+                                 .calls = task->count,
+                                 .go_on = task->go_on,
+                                 .go_on_cookie = task->cookie };
+    if (task->threads > PLO_TIMED_THREADS_MAX)
         return plo_fail(err, PIPILO_EINVALID, "%u threads are more than %d", task->threads,
-                        PLO_CREW_THREADS_MAX);
+                        PLO_TIMED_THREADS_MAX);
     if (!(task->seconds > 0) || task->count < 0)
         return plo_fail(err, PIPILO_EINVALID, "a measurement takes some seconds or calls");
     PLO_TRY(measure(out, &taken, bench, task, job, err));

@@ -1,4 +1,4 @@
-// inference.c: a crew that asks a model (see inference.h).
+// inference.c: timed threads that ask a model (see inference.h).
 #include "bench/inference.h"
 
 #include "core/fail.h"
@@ -51,8 +51,8 @@ static float **make_tensors(int count, size_t floats)
     return tensors;
 }
 
-int plo_inference_run(struct plo_crew_taken *out, struct plo_model *model, struct plo_crew_job job,
-                      struct pipilo_error *err)
+int plo_inference_run(struct plo_timed_taken *out, struct plo_model *model,
+                      struct plo_timed_job job, struct pipilo_error *err)
 {
     struct inference inference = { .model = model, .rows = plo_model_rows(model) };
     job.threads = plo_model_streams(model);
@@ -61,13 +61,13 @@ int plo_inference_run(struct plo_crew_taken *out, struct plo_model *model, struc
     job.call = call;
     job.cookie = &inference;
     job.calls = (job.calls + (int64_t)inference.rows - 1) / (int64_t)inference.rows;
-    struct plo_crew_job warm_up = job;
+    struct plo_timed_job warm_up = job;
     warm_up.calls = (int64_t)job.threads * WARM_UP;
     int result = inference.inputs == NULL || inference.outputs == NULL
                      ? plo_fail_nomem(err, 0)
-                     : plo_crew_work(out, &warm_up, err);
+                     : plo_timed_run(out, &warm_up, err);
     if (result == 0)
-        result = plo_crew_work(out, &job, err);
+        result = plo_timed_run(out, &job, err);
     free_tensors(inference.inputs, job.threads);
     free_tensors(inference.outputs, job.threads);
     out->calls *= (int64_t)inference.rows;

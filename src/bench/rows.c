@@ -34,8 +34,8 @@ static float *make_vector(size_t dim)
     return vector;
 }
 
-int plo_rows_run(struct plo_crew_taken *out, const char *path, size_t dim, struct plo_crew_job job,
-                 struct pipilo_error *err)
+int plo_rows_run(struct plo_timed_taken *out, const char *path, size_t dim,
+                 struct plo_timed_job job, struct pipilo_error *err)
 {
     const struct plo_table_meta meta = {
         .fingerprint = "0000000000000000", .model = "measured", .dim = dim, .version = "0"
@@ -53,7 +53,7 @@ int plo_rows_run(struct plo_crew_taken *out, const char *path, size_t dim, struc
         job.calls = PLO_ROWS_MOST;
     int result = plo_table_create(&rows.table, path, &meta, &options, err);
     if (result == 0)
-        result = plo_crew_work(out, &job, err);
+        result = plo_timed_run(out, &job, err);
     // Closed without a finish it takes its files away.
     plo_table_close(rows.table);
     plo_free(vector);

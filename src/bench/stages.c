@@ -1,4 +1,4 @@
-// stages.c: the stages of a picture's way, called by a crew (see stages.h).
+// stages.c: the stages of a picture's way, called by timed threads (see stages.h).
 #include "bench/stages.h"
 
 #include <math.h>
@@ -45,10 +45,10 @@ static int resize(const struct stages *stages, struct place *place, struct plo_i
     PLO_TRY(
         plo_image_pixels(image, PLO_COLOR_RGB, &stages->set->decode, place->scratch, &pixels, err));
     int result = plo_image_open_pixels(&decoded, &pixels, err);
-    double before = plo_crew_thread_seconds();
+    double before = plo_timed_thread_seconds();
     if (result == 0)
         result = to_tensor(stages, place, decoded, err);
-    place->resizing += plo_crew_thread_seconds() - before;
+    place->resizing += plo_timed_thread_seconds() - before;
     plo_image_unref(&decoded);
     plo_buf_unref(&pixels.owner);
     return result;
@@ -117,7 +117,7 @@ static struct place *make_places(const struct plo_stage_set *set, int threads)
 }
 
 // What the resizing alone took, out of calls that did more.
-static void keep_resizing(struct plo_crew_taken *out, const struct place *places, int threads)
+static void keep_resizing(struct plo_timed_taken *out, const struct place *places, int threads)
 {
     double sum = 0;
     for (int i = 0; i < threads; i++)
@@ -127,8 +127,8 @@ static void keep_resizing(struct plo_crew_taken *out, const struct place *places
     out->rate = sum > 0 ? (double)out->calls * threads / sum : 0;
 }
 
-int plo_stages_run(struct plo_crew_taken *out, enum plo_stage stage,
-                   const struct plo_stage_set *set, struct plo_crew_job job,
+int plo_stages_run(struct plo_timed_taken *out, enum plo_stage stage,
+                   const struct plo_stage_set *set, struct plo_timed_job job,
                    struct pipilo_error *err)
 {
     struct stages stages = { .set = set, .stage = stage };
@@ -139,23 +139,23 @@ int plo_stages_run(struct plo_crew_taken *out, enum plo_stage stage,
     job.cookie = &stages;
     // Pictures differ: each counts as often as the others.
     job.pass = (int64_t)set->count;
-    struct plo_crew_job warm_up = job;
+    struct plo_timed_job warm_up = job;
     warm_up.calls = (int64_t)job.threads * WARM_UP;
-    int result = plo_crew_work(out, &warm_up, err);
+    int result = plo_timed_run(out, &warm_up, err);
     for (int i = 0; i < job.threads; i++)
         stages.places[i].resizing = 0;
     if (result == 0)
-        result = plo_crew_work(out, &job, err);
+        result = plo_timed_run(out, &job, err);
     if (result == 0 && stage == PLO_STAGE_RESIZE)
         keep_resizing(out, stages.places, job.threads);
     free_places(stages.places, job.threads);
     return result;
 }
 
-int plo_stages_check(bool *good, const struct plo_stage_set *set, struct plo_crew_job job,
+int plo_stages_check(bool *good, const struct plo_stage_set *set, struct plo_timed_job job,
                      struct pipilo_error *err)
 {
-    struct plo_crew_taken taken;
+    struct plo_timed_taken taken;
     struct stages stages = { .set = set, .stage = PLO_STAGE_TENSOR, .good = good };
     stages.places = make_places(set, job.threads);
     if (stages.places == NULL)
@@ -164,7 +164,7 @@ int plo_stages_check(bool *good, const struct plo_stage_set *set, struct plo_cre
     job.cookie = &stages;
     job.calls = (int64_t)set->count;
     job.seconds = INFINITY;
-    int result = plo_crew_work(&taken, &job, err);
+    int result = plo_timed_run(&taken, &job, err);
     free_places(stages.places, job.threads);
     return result;
 }

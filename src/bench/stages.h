@@ -1,10 +1,10 @@
 // stages.h: what happens to a picture before a model sees it, each stage alone: by pipilo's image
 // code, without a pipeline. Pictures are taken in turn; their files are in the page cache.
-// Threads: as crew.h.
+// Threads: as timed.h.
 #ifndef PLO_BENCH_STAGES_H
 #define PLO_BENCH_STAGES_H
 
-#include "bench/crew.h"
+#include "bench/timed.h"
 #include "image/image.h"
 
 enum plo_stage {
@@ -22,13 +22,13 @@ struct plo_stage_set {
 };
 
 // `job` says how many threads and how long; its `call` and `cookie` are set here. Errors: as
-// plo_crew_work, and what reading a picture gives, which names the picture.
-int plo_stages_run(struct plo_crew_taken *out, enum plo_stage stage,
-                   const struct plo_stage_set *set, struct plo_crew_job job,
+// plo_timed_run, and what reading a picture gives, which names the picture.
+int plo_stages_run(struct plo_timed_taken *out, enum plo_stage stage,
+                   const struct plo_stage_set *set, struct plo_timed_job job,
                    struct pipilo_error *err);
 
-// Reads every picture once: good[i] says whether it can be. Errors: as plo_crew_work.
-int plo_stages_check(bool *good, const struct plo_stage_set *set, struct plo_crew_job job,
+// Reads every picture once: good[i] says whether it can be. Errors: as plo_timed_run.
+int plo_stages_check(bool *good, const struct plo_stage_set *set, struct plo_timed_job job,
                      struct pipilo_error *err);
 
 #endif

@@ -1,17 +1,17 @@
-// crew.h: one job done again and again by several threads, and what that took.
-// Threads: plo_crew_work starts and ends its own; the caller's is one of them.
-#ifndef PLO_BENCH_CREW_H
-#define PLO_BENCH_CREW_H
+// timed.h: one job done again and again by several threads, and what that took.
+// Threads: plo_timed_run starts and ends its own; the caller's is one of them.
+#ifndef PLO_BENCH_TIMED_H
+#define PLO_BENCH_TIMED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <pipilo/error.h>
 
-enum { PLO_CREW_THREADS_MAX = 1024 };
+enum { PLO_TIMED_THREADS_MAX = 1024 };
 
-struct plo_crew_job {
-    int threads;    // 1 to PLO_CREW_THREADS_MAX
+struct plo_timed_job {
+    int threads;    // 1 to PLO_TIMED_THREADS_MAX
     double seconds; // no pass begins later than that
     int64_t calls;  // or after so many; 0: the time alone ends it
     int64_t pass;   // calls that belong together, so that all are made or none; 0: 1
@@ -26,19 +26,19 @@ struct plo_crew_job {
     void *go_on_cookie;
 };
 
-struct plo_crew_taken {
+struct plo_timed_taken {
     int64_t calls;
     double rate;      // calls a second: each thread's, by the time of its last call, added up
     double seconds;   // of the longest thread
     double processor; // seconds of processor, of the whole process
 };
 
-// Errors: the first call's that failed; PIPILO_ECANCELED; PIPILO_ENOMEM where a thread cannot be
-// started.
-int plo_crew_work(struct plo_crew_taken *out, const struct plo_crew_job *job,
+// Errors: the first call's that failed; PIPILO_ECANCELED; PIPILO_ENOMEM. Where threads cannot be
+// started, fewer work.
+int plo_timed_run(struct plo_timed_taken *out, const struct plo_timed_job *job,
                   struct pipilo_error *err);
 
 // Seconds of processor time of the calling thread so far.
-double plo_crew_thread_seconds(void);
+double plo_timed_thread_seconds(void);
 
 #endif

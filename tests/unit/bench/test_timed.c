@@ -1,4 +1,4 @@
-// A crew makes every call once, whole passes, and says why it stopped.
+// Timed threads make every call once, whole passes, and say why they stopped.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bench/crew.h"
+#include "bench/timed.h"
 #include "core/fail.h"
 
 enum { CALLS = 1000, THREADS = 4 };
@@ -38,9 +38,9 @@ static bool not_for_long(void *cookie)
     return atomic_fetch_add(&seen->asked, 1) < 3;
 }
 
-static struct plo_crew_job job_of(struct seen *seen, int threads)
+static struct plo_timed_job job_of(struct seen *seen, int threads)
 {
-    return (struct plo_crew_job){
+    return (struct plo_timed_job){
         .threads = threads, .seconds = 3600, .calls = CALLS, .call = call, .cookie = seen
     };
 }
@@ -49,9 +49,9 @@ static void makes_each_call_once(void **state)
 {
     (void)state;
     static struct seen seen = { .fails_at = -1 };
-    struct plo_crew_taken taken;
-    struct plo_crew_job job = job_of(&seen, THREADS);
-    assert_int_equal(plo_crew_work(&taken, &job, &err), 0);
+    struct plo_timed_taken taken;
+    struct plo_timed_job job = job_of(&seen, THREADS);
+    assert_int_equal(plo_timed_run(&taken, &job, &err), 0);
     assert_int_equal(taken.calls, CALLS);
     for (int i = 0; i < CALLS; i++)
         assert_int_equal(seen.calls[i], 1);
@@ -64,14 +64,14 @@ static void ends_with_a_whole_pass(void **state)
 {
     (void)state;
     static struct seen seen = { .fails_at = -1 };
-    struct plo_crew_taken taken;
-    struct plo_crew_job job = job_of(&seen, 1);
+    struct plo_timed_taken taken;
+    struct plo_timed_job job = job_of(&seen, 1);
     job.seconds = 1e-9;
     job.pass = 7;
-    assert_int_equal(plo_crew_work(&taken, &job, &err), 0);
+    assert_int_equal(plo_timed_run(&taken, &job, &err), 0);
     assert_int_equal(taken.calls, 7);
     job.pass = 0;
-    assert_int_equal(plo_crew_work(&taken, &job, &err), 0);
+    assert_int_equal(plo_timed_run(&taken, &job, &err), 0);
     assert_int_equal(taken.calls, 1);
 }
 
@@ -79,9 +79,9 @@ static void gives_the_failure_of_a_call(void **state)
 {
     (void)state;
     static struct seen seen = { .fails_at = 500 };
-    struct plo_crew_taken taken;
-    struct plo_crew_job job = job_of(&seen, THREADS);
-    assert_int_equal(plo_crew_work(&taken, &job, &err), PIPILO_ECORRUPT);
+    struct plo_timed_taken taken;
+    struct plo_timed_job job = job_of(&seen, THREADS);
+    assert_int_equal(plo_timed_run(&taken, &job, &err), PIPILO_ECORRUPT);
     assert_string_equal(err.message, "call 500");
     assert_in_range(seen.all, 501, 501 + THREADS);
 }
@@ -90,11 +90,11 @@ static void stops_when_told_to(void **state)
 {
     (void)state;
     static struct seen seen = { .fails_at = -1 };
-    struct plo_crew_taken taken;
-    struct plo_crew_job job = job_of(&seen, 1);
+    struct plo_timed_taken taken;
+    struct plo_timed_job job = job_of(&seen, 1);
     job.go_on = not_for_long;
     job.go_on_cookie = &seen;
-    assert_int_equal(plo_crew_work(&taken, &job, &err), PIPILO_ECANCELED);
+    assert_int_equal(plo_timed_run(&taken, &job, &err), PIPILO_ECANCELED);
     assert_int_equal(seen.all, 3);
 }
 
