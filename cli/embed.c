@@ -15,6 +15,7 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "machine.h"
 #include "progress.h"
 #include "relay.h"
 #include "say.h"
@@ -354,6 +355,8 @@ static int run_embed(const void *stored, char **operands, int count)
         free(text);
         return 0;
     }
+    if (options->nice && !machine_give_way())
+        say("cannot give way to other programs: %s", strerror(errno));
     struct job job = { .options = options,
                        .inputs = (const char *const *)operands,
                        .count = (size_t)count };
@@ -420,6 +423,9 @@ static const struct option_row rows[] = {
               "change the last bits of a vector" },
     { 0, "memory", "SIZE", OPTION_SIZE, AT(memory),
       .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
+    { 0, "nice", NULL, OPTION_FLAG, AT(nice),
+      .help = "let other programs go first, at the processor and at disks; as fast as without it "
+              "where there are none" },
     { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "say nothing but what is fatal" },
     { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print the summary as one JSON object" },
     { 0, "explain", NULL, OPTION_FLAG, AT(explain),

@@ -10,7 +10,7 @@ struct embed_options {
     const char *precision, *exif, *on_error, *device;
     const char *dtype;
     bool fast, normalize, force, update, thumbnails;
-    bool quiet, json, explain;
+    bool quiet, json, explain, nice;
     int64_t threads, batch;
     uint64_t memory;
 };

@@ -2,9 +2,11 @@
 #include "machine.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static double own_seconds(void)
@@ -66,4 +68,23 @@ double machine_core(const struct machine_times *before, const struct machine_tim
 {
     return share(after->core_busy[core] - before->core_busy[core],
                  after->core_all[core] - before->core_all[core]);
+}
+
+// --- giving way ----------------------------------------------------------------------------------
+
+// glibc has no function and no names for these; they are part of the kernel's interface.
+enum { IO_OF_PROCESS = 1, IO_CLASS_SHIFT = 13, IO_BEST_EFFORT = 2, IO_IDLE = 3, IO_LOWEST = 7 };
+enum { NICE = 10 };
+
+bool machine_give_way(void)
+{
+    errno = 0;
+    int now = getpriority(PRIO_PROCESS, 0);
+    if (errno != 0 || (now < NICE && setpriority(PRIO_PROCESS, 0, NICE) < 0))
+        return false;
+    long disk = syscall(SYS_ioprio_get, IO_OF_PROCESS, 0);
+    if (disk >> IO_CLASS_SHIFT == IO_IDLE)
+        return true;
+    return syscall(SYS_ioprio_set, IO_OF_PROCESS, 0,
+                   IO_BEST_EFFORT << IO_CLASS_SHIFT | IO_LOWEST) == 0;
 }

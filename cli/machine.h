@@ -1,7 +1,9 @@
-// machine.h: what the kernel says about the processor's cores: how busy they are, and with whom.
-// Threads: any.
+// machine.h: what the kernel says about the processor's cores: how busy they are, and with whom;
+// and a word to it that others go first. Threads: any.
 #ifndef CLI_MACHINE_H
 #define CLI_MACHINE_H
+
+#include <stdbool.h>
 
 enum { MACHINE_CORES = 256 }; // that are told apart; of more the first ones
 
@@ -22,5 +24,10 @@ double machine_others(const struct machine_times *before, const struct machine_t
 // The share of its time that a core was busy, with whatever.
 double machine_core(const struct machine_times *before, const struct machine_times *after,
                     int core);
+
+// Lets other programs go first from here on, at the processor (nice 10) and at disks (the lowest
+// best-effort priority); who was behind that already stays there. For threads that are started
+// later: call it before the first. False with errno where the kernel does not let it.
+bool machine_give_way(void);
 
 #endif

@@ -2,9 +2,11 @@
 import io
 import json
 import os
+import pathlib
 import sqlite3
 import subprocess
 import tarfile
+import time
 
 import numpy
 import pytest
@@ -260,3 +262,24 @@ def test_output_that_cannot_be_written(pipilo, photos):
     script = f'"$0" embed {photos} -m null:64 -o - > /dev/full'
     done = subprocess.run(["sh", "-c", script, PROGRAM], capture_output=True, text=True)
     assert done.returncode == 5 and "No space left" in done.stderr
+
+
+def test_nice_gives_way_with_every_thread(tmp_path, environment, photos):
+    """While it waits for names on standard input its threads are there to be looked at."""
+    words = ["embed", "--files-from", "-", "-m", "null", "-o", "x.jsonl", "--nice", "--quiet"]
+    program = subprocess.Popen([PROGRAM, *words], cwd=tmp_path, stdin=subprocess.PIPE, text=True,
+                               env=environment)
+    tasks = pathlib.Path(f"/proc/{program.pid}/task")
+    for name in NAMES[:3]:
+        program.stdin.write(f"{photos / name}\n")
+    program.stdin.flush()
+    began = time.monotonic()
+    while len(list(tasks.iterdir())) < 2 and time.monotonic() < began + 30:
+        time.sleep(0.01)
+    levels = {os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()}
+    disk = subprocess.run(["ionice", "-p", str(program.pid)], capture_output=True, text=True)
+    program.stdin.close()
+    assert program.wait(60) == 0
+    assert levels == {max(10, os.getpriority(os.PRIO_PROCESS, 0))}
+    assert "prio 7" in disk.stdout or "idle" in disk.stdout
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 3
