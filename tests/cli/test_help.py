@@ -7,9 +7,9 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["embed", "search", "info", "run", "ops", "bench", "models list", "models show", "models import",
-            "models pull", "models cache", "models calibrate", "models tune", "export", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "info", "run", "ops", "bench", "export", "models"]
+COMMANDS = ["embed", "search", "index", "info", "run", "ops", "bench", "models list", "models show",
+            "models import", "models pull", "models cache", "models calibrate", "models tune", "export", "version", "help"]
+PAGES = ["pipilo", "embed", "search", "index", "info", "run", "ops", "bench", "export", "models"]
 
 
 def options_of(pipilo, command):
