@@ -133,6 +133,7 @@ def test_a_pipeline_per_call():
 
 def test_native_memory_lives_as_long_as_its_array():
     numpy = pytest.importorskip("numpy")
+    pipe.input("x").map("x", "y", ops.towhee.np_normalize())  # the first use of an operator keeps some
     before = alive()
     p = pipe.input("x").map("x", "y", ops.towhee.np_normalize()).output("y")
     array = p(numpy.array([3.0, 4.0])).get()[0]
