@@ -9,6 +9,8 @@
 #include <new>
 #include <vector>
 
+// Without this it reads one link past the end of a list, to fetch ahead; distances are ours anyway.
+#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
 extern "C" {
