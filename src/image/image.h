@@ -122,8 +122,8 @@ const char *plo_image_path(const struct plo_image *image);
 // True for a picture from plo_image_open_pixels; *out then borrows its pixels.
 bool plo_image_has_pixels(const struct plo_image *image, struct plo_pixels *out);
 
-// The header, read once. Of a file only the parts that hold it are read, except HEIC, AVIF, JPEG XL
-// and JPEG 2000. Limits are not checked.
+// The header, read once. Of a file only the parts that hold it are read. Limits are not checked,
+// but that the libraries behind HEIC, AVIF, JPEG XL and JPEG 2000 get no file over 1 GiB.
 int plo_image_probe(struct plo_image *image, struct plo_image_info *info, struct pipilo_error *err);
 
 // Bytes that will be held at the peak while the picture is decoded, its encoded bytes included: for

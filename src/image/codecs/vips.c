@@ -18,6 +18,7 @@
 // --- the library ---------------------------------------------------------------------------------
 
 typedef int load_function(void *data, size_t size, VipsImage **out, ...);
+typedef int load_source_function(VipsSource *source, VipsImage **out, ...);
 
 static struct {
     int (*init)(const char *program);
@@ -26,6 +27,8 @@ static struct {
     const char *(*error_buffer)(void);
     void (*error_clear)(void);
     load_function *tiffload, *heifload, *jxlload, *jp2kload;
+    VipsSource *(*source_of)(int descriptor);
+    load_source_function *tiffload_source, *heifload_source, *jxlload_source, *jp2kload_source;
     int (*colourspace)(VipsImage *in, VipsImage **out, VipsInterpretation space, ...);
     int (*get_width)(const VipsImage *image);
     int (*get_height)(const VipsImage *image);
@@ -52,6 +55,11 @@ static const struct plo_dynlib_symbol symbols[] = {
     { "vips_heifload_buffer", (void **)&lib.heifload },
     { "vips_jxlload_buffer", (void **)&lib.jxlload },
     { "vips_jp2kload_buffer", (void **)&lib.jp2kload },
+    { "vips_source_new_from_descriptor", (void **)&lib.source_of },
+    { "vips_tiffload_source", (void **)&lib.tiffload_source },
+    { "vips_heifload_source", (void **)&lib.heifload_source },
+    { "vips_jxlload_source", (void **)&lib.jxlload_source },
+    { "vips_jp2kload_source", (void **)&lib.jp2kload_source },
     { "vips_colourspace", (void **)&lib.colourspace },
     { "vips_image_get_width", (void **)&lib.get_width },
     { "vips_image_get_height", (void **)&lib.get_height },
@@ -227,21 +235,32 @@ static int probe_bytes(const uint8_t *data, size_t size, struct plo_image_info *
     return result;
 }
 
+// Of a file the library reads what holds the header, by itself: nothing is charged for a probe.
 static int probe_file(struct plo_input *input, struct plo_image_info *info,
                       struct pipilo_error *err)
 {
-    uint64_t got = 0;
+    VipsImage *image = NULL;
     if (input->size > PLO_DECODE_OPTIONS_INIT.max_bytes)
         return plo_fail(err, PIPILO_ELIMIT, "the file has %llu bytes, the limit is %llu",
                         (unsigned long long)input->size,
                         (unsigned long long)PLO_DECODE_OPTIONS_INIT.max_bytes);
-    uint8_t *bytes = plo_alloc((size_t)input->size);
-    if (bytes == NULL)
-        return plo_fail_nomem(err, (size_t)input->size);
-    int result = plo_input_read(input, bytes, &got, err);
-    if (result == 0)
-        result = probe_bytes(bytes, (size_t)got, info, err);
-    plo_free(bytes);
+    PLO_TRY(need_library(err));
+    load_source_function *function = info->format == PLO_IMAGE_TIFF  ? lib.tiffload_source
+                                     : info->format == PLO_IMAGE_JXL ? lib.jxlload_source
+                                     : info->format == PLO_IMAGE_JP2 ? lib.jp2kload_source
+                                                                     : lib.heifload_source;
+    int result = 0;
+    VipsSource *source = lib.source_of(input->fd);
+    if (source == NULL || function(source, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                   VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
+        result = fail_vips(err);
+    if (image != NULL) {
+        read_image(image, info);
+        lib.unref(image);
+    }
+    if (source != NULL)
+        lib.unref(source);
+    lib.thread_shutdown();
     return result;
 }
 

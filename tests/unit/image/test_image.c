@@ -292,7 +292,7 @@ static void files(void **test)
     rmdir(folder);
 }
 
-// The header of an HEIC or JPEG XL is found by reading all of it.
+// A file that is too large to be decoded is not given to another library for its header.
 static void large_files_are_not_probed(void **test)
 {
     (void)test;
