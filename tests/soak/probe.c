@@ -49,16 +49,26 @@ struct probe probe_take(void)
     return probe;
 }
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 void watch_step(struct watch *watch, int64_t step)
 {
     int64_t every = watch->steps / (SOAK_TENTHS * SOAK_SAMPLES);
     int tenth = (int)(step * SOAK_TENTHS / watch->steps);
     if (step % every != every - 1 || watch->taken[tenth] == SOAK_SAMPLES)
         return;
-    watch->last = probe_take();
-    watch->anonymous[tenth][watch->taken[tenth]++] = watch->last.anonymous;
+    struct probe now = probe_take();
+    if (watch->taken[tenth] > 0) {
+        now.threads = least(now.threads, watch->last.threads);
+        now.descriptors = least(now.descriptors, watch->last.descriptors);
+    }
+    watch->anonymous[tenth][watch->taken[tenth]++] = now.anonymous;
+    watch->last = now;
     if (tenth == 0)
-        watch->first = watch->last;
+        watch->first = now;
 }
 
 static int by_size(const void *a, const void *b)

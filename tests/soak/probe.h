@@ -21,13 +21,13 @@ enum { SOAK_TENTHS = 10, SOAK_SAMPLES = 10 }; // samples in each tenth
 
 // Memory over a series of steps, looked at a hundred times. Between two looks a picture may be in
 // the works or not, so a tenth is told by the median of its looks: the first against the highest
-// of the others.
+// of the others. For the same reason the fewest threads and descriptors of a tenth count.
 struct watch {
     int64_t steps;
     int64_t anonymous[SOAK_TENTHS][SOAK_SAMPLES]; // RssAnon, kB
     int taken[SOAK_TENTHS];
-    struct probe first; // at the end of the first tenth
-    struct probe last;
+    struct probe first; // of the first tenth
+    struct probe last;  // of the one that goes on
 };
 
 void watch_step(struct watch *watch, int64_t step); // 0 .. steps - 1
