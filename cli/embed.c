@@ -117,6 +117,17 @@ static int take_row(void *cookie, const pipilo_row *row)
     return 0;
 }
 
+static void clear_progress(void *progress)
+{
+    progress_clear(progress);
+}
+
+// What the library says of memory, above the progress line.
+static void say_memory(struct job *job)
+{
+    memory_say(clear_progress, &job->progress);
+}
+
 static void tick(void *cookie)
 {
     struct job *job = cookie;
@@ -124,6 +135,7 @@ static void tick(void *cookie)
     pipilo_stats(&stats);
     job->progress.done = job->rows + (int64_t)stats.skipped_unchanged;
     job->progress.total = atomic_load(&job->total);
+    say_memory(job);
     progress_tick(&job->progress);
 }
 
@@ -273,7 +285,6 @@ static int embed(struct job *job, const char *text, struct pipilo_error *err)
     pipilo_pipeline *pipeline = NULL;
     pipilo_value *inputs = NULL;
     struct driver driver = { .row = take_row, .tick = tick, .cookie = job };
-    pipilo_set_memory(job->options->memory);
     int result = pipilo_set_threads((unsigned)job->options->threads, err);
     if (result == 0)
         result = make_inputs(job, &inputs, err);
@@ -344,6 +355,9 @@ static int run_embed(const void *stored, char **operands, int count)
         return say_usage("embed", "no model is given: -m MODEL (`pipilo models` lists them)");
     if (options->out == NULL)
         return say_usage("embed", "no output is given: -o OUT, such as -o pictures.db");
+    int status = memory_begin("embed", &options->memory, options->quiet);
+    if (status != 0)
+        return status;
     signals_catch();
     if (!options->explain && list_to_stdin(&own) < 0)
         return signals_caught() ? pipilo_error_exit_status(PIPILO_ECANCELED) : EXIT_NOT_FOUND;
@@ -373,6 +387,7 @@ static int run_embed(const void *stored, char **operands, int count)
     int result = embed(&job, text, &err);
     stop_counter(&job);
     progress_clear(&job.progress);
+    say_memory(&job);
     free(text);
     const char *trouble = pipilo_model_cache_trouble();
     if (trouble != NULL && !options->quiet)
@@ -421,8 +436,7 @@ static const struct option_row rows[] = {
     { 0, "batch", "N", OPTION_INT, AT(batch), .fallback = "0", .max = 1024,
       .help = "pictures the engine takes at once; 0: what is fastest for it. Another number may "
               "change the last bits of a vector" },
-    { 0, "memory", "SIZE", OPTION_SIZE, AT(memory),
-      .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
+    MEMORY_ROWS(struct embed_options),
     { 0, "nice", NULL, OPTION_FLAG, AT(nice),
       .help = "let other programs go first, at the processor and at disks; as fast as without it "
               "where there are none" },

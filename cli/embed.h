@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memory.h"
+
 struct embed_options {
     const char *model, *out, *files_from;
     const char *precision, *exif, *on_error, *device;
@@ -12,7 +14,7 @@ struct embed_options {
     bool fast, normalize, force, update, thumbnails;
     bool quiet, json, explain, nice;
     int64_t threads, batch;
-    uint64_t memory;
+    struct memory_options memory;
 };
 
 // What they are where nothing is typed, as the table in embed.c has it; for who makes them up.

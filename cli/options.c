@@ -1,11 +1,11 @@
 // options.c: from the words typed to a command's own struct (see options.h).
 #include "options.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <pipilo/memory.h>
 
 #include "help.h"
 #include "say.h"
@@ -13,26 +13,6 @@
 const struct option_row help_option = {
     'h', "help", NULL, OPTION_FLAG, .help = "show this help",
 };
-
-bool size_parse(const char *text, uint64_t *bytes)
-{
-    static const char units[] = "KMGTP";
-    char *end;
-    if (!isdigit((unsigned char)*text))
-        return false;
-    double number = strtod(text, &end);
-    const char *unit = *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    if (unit != NULL) {
-        number = ldexp(number, 10 * (int)(unit - units + 1));
-        end += end[1] == 'i' ? 2 : 1;
-    }
-    if (*end == 'B' || *end == 'b')
-        end++;
-    if (*end != '\0' || !(number < 0x1p63))
-        return false;
-    *bytes = (uint64_t)number;
-    return true;
-}
 
 // Whether `word` is one of the words in "a|b|c".
 static bool in_choices(const char *choices, const char *word)
@@ -80,6 +60,16 @@ static int store_int(const struct command *command, const struct option_row *row
     return 0;
 }
 
+static int store_size(const struct command *command, const struct option_row *row, const char *text,
+                      uint64_t *place)
+{
+    bool share = row->type == OPTION_MEMORY;
+    if (pipilo_size_parse(place, text, NULL) == 0 && (share || *place < PIPILO_SHARE(0)))
+        return 0;
+    return say_usage(command->name, "--%s takes a size such as 512M or %s, not '%s'", row->name,
+                     share ? "40%" : "2G", text);
+}
+
 // Stores one option's argument. 0, or EXIT_USAGE after the message.
 static int store(const struct command *command, const struct option_row *row, const char *text,
                  void *options)
@@ -95,10 +85,8 @@ static int store(const struct command *command, const struct option_row *row, co
     case OPTION_INT:
         return store_int(command, row, text, place);
     case OPTION_SIZE:
-        if (size_parse(text, place))
-            return 0;
-        return say_usage(command->name, "--%s takes a size such as 512M or 2G, not '%s'", row->name,
-                         text);
+    case OPTION_MEMORY:
+        return store_size(command, row, text, place);
     case OPTION_CHOICE:
         if (!in_choices(row->choices, text))
             return bad_choice(command, row, text);

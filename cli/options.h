@@ -24,6 +24,7 @@ enum option_type {
     OPTION_CHOICE, // const char *, one of `choices`
     OPTION_INT,    // int64_t
     OPTION_SIZE,   // uint64_t bytes, written as 512M
+    OPTION_MEMORY, // uint64_t, as pipilo_size_parse takes it: 512M, or a share as 40%
 };
 
 // One option. A table ends with a row whose `name` is NULL.
@@ -65,8 +66,5 @@ int command_run(const struct command *command, char **words, int count);
 
 // The option every command has besides its own.
 extern const struct option_row help_option;
-
-// True where `text` is a size ("512M", "2GiB", "1000"; powers of 1024).
-bool size_parse(const char *text, uint64_t *bytes);
 
 #endif

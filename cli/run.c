@@ -7,12 +7,13 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "say.h"
 
 struct run_options {
     const char *file;
     bool numbers;
-    uint64_t memory;
+    struct memory_options memory;
     int64_t threads;
 };
 
@@ -37,6 +38,12 @@ static int print_row(void *cookie, const pipilo_row *row)
     }
     puts("}");
     return ferror(stdout);
+}
+
+static void say_memory(void *unused)
+{
+    (void)unused;
+    memory_say(NULL, NULL);
 }
 
 // The input as a value: text, or with --numbers a number.
@@ -67,7 +74,7 @@ static void forget_inputs(struct session *session)
 
 static int run_once(struct session *session, struct pipilo_error *err)
 {
-    struct driver driver = { .row = print_row, .cookie = session };
+    struct driver driver = { .row = print_row, .tick = say_memory, .cookie = session };
     int result = drive(session->pipeline, session->inputs, session->given, &driver, err);
     forget_inputs(session);
     // Who reads along sees each run's rows when it is done.
@@ -167,15 +174,19 @@ static int run_run(const void *stored, char **operands, int count)
         return say_usage("run", "there is no pipeline: pipilo run 'PIPELINE' INPUT...");
     if (file != NULL && (text = read_text(file)) == NULL)
         return EXIT_NOT_FOUND;
-    pipilo_set_memory(session.options->memory);
+    int status = memory_begin("run", &session.options->memory, false);
+    if (status != 0) {
+        free(text);
+        return status;
+    }
     signals_catch();
     int result = pipilo_set_threads((unsigned)session.options->threads, &err);
     if (result == 0)
         result = pipilo_pipeline_parse(&session.pipeline, file != NULL ? text : operands[0], &err);
     free(text);
-    int status = result < 0
-                     ? say_error(&err)
-                     : run_session(&session, operands + (file == NULL), count - (file == NULL));
+    status = result < 0 ? say_error(&err)
+                        : run_session(&session, operands + (file == NULL), count - (file == NULL));
+    memory_say(NULL, NULL);
     pipilo_pipeline_unref(&session.pipeline);
     return status;
 }
@@ -187,8 +198,7 @@ static const struct option_row rows[] = {
       .help = "the inputs are numbers, not text" },
     { 0, "threads", "N", OPTION_INT, offsetof(struct run_options, threads), .fallback = "0",
       .max = 1024, .help = "threads to work with; 0: one for each processor core" },
-    { 0, "memory", "SIZE", OPTION_SIZE, offsetof(struct run_options, memory),
-      .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
+    MEMORY_ROWS(struct run_options),
     { 0 },
 };
 

@@ -19,8 +19,8 @@ extern "C" {
 // pipilo's version, e.g. "0.1.0"; static.
 PIPILO_API const char *pipilo_version(void);
 
-// The memory budget in bytes for the process; 0 = the default: half of the smaller of the cgroup's
-// limit and the RAM.
+// The memory budget in bytes for the process; 0 = the default: PIPILO_MEMORY of the environment,
+// else half of the smaller of the cgroup's limit and the RAM. memory.h has all about memory.
 PIPILO_API void pipilo_set_memory(uint64_t bytes);
 
 // Threads that work on pipelines; 0 = one for each core this process may use. Takes effect when the
@@ -31,6 +31,19 @@ PIPILO_API int pipilo_set_threads(unsigned threads, struct pipilo_error *err);
 // variable PIPILO_OPENVINO goes before it. Takes effect until the engine is first used. Errors:
 // PIPILO_EINVALID for a name that is too long.
 PIPILO_API int pipilo_set_engine_path(const char *folder, struct pipilo_error *err);
+
+// Lines for people about what the library does by itself, such as memory.h's states. Nobody asked:
+// nothing is said.
+struct pipilo_log {
+    // On any thread, without a lock. `line` has no newline and is gone after the call. It must not
+    // run a pipeline nor close the library.
+    void (*write)(void *cookie, const char *line);
+    void *cookie;
+};
+
+// `log` is borrowed until the end of the process, for other threads may still write to the one
+// before; NULL: nobody is told.
+PIPILO_API void pipilo_set_log(const struct pipilo_log *log);
 
 // What is alive now, and the memory budget. Grows at the end only.
 struct pipilo_stats {
@@ -48,6 +61,13 @@ struct pipilo_stats {
     uint64_t skipped_hidden, skipped_other, skipped_irregular, skipped_unchanged;
     // Members of archives beside their pictures that a limit dropped or cut.
     uint64_t skipped_members;
+
+    // What the governor sees (memory.h): an enum pipilo_memory_state, bytes used and the most that
+    // was seen, all there is, the marks.
+    uint32_t memory_state;
+    uint64_t memory_used, memory_peak, memory_total, memory_soft, memory_hard, memory_critical;
+    // How often each state began, and rows that became errors because memory was critical.
+    uint64_t entered_ok, entered_soft, entered_hard, entered_critical, rows_refused;
 };
 PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 

@@ -34,6 +34,7 @@
 #include "error.h"
 #include "inputs.h"
 #include "library.h"
+#include "memory.h"
 #include "model_cache.h"
 #include "model_measure.h"
 #include "models.h"

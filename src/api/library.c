@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory_use.h"
 #include "base/str.h"
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/governor.h"
 #include "core/live.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
@@ -16,10 +18,6 @@
 #include "ops/process.h"
 #include "ops/read_dir.h"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 const char *pipilo_version(void)
 {
     return PLO_VERSION_TEXT;
@@ -27,7 +25,7 @@ const char *pipilo_version(void)
 
 void pipilo_set_memory(uint64_t bytes)
 {
-    plo_budget_set(bytes);
+    plo_governor_set_limit(bytes);
 }
 
 int pipilo_set_threads(unsigned threads, struct pipilo_error *err)
@@ -41,23 +39,12 @@ int pipilo_set_engine_path(const char *folder, struct pipilo_error *err)
     return plo_engine_set_folder(folder, err);
 }
 
-static uint64_t anonymous_memory(void)
-{
-    char line[128];
-    uint64_t kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "RssAnon: %" SCNu64, &kilobytes) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return kilobytes * 1024;
-}
-
 void pipilo_stats(struct pipilo_stats *stats)
 {
     struct plo_read_dir_skipped skipped;
+    struct plo_governor_stats memory;
     plo_read_dir_skipped(&skipped);
+    plo_governor_stats(&memory);
     struct pipilo_stats now = {
         .struct_size = stats->struct_size,
         .values = plo_live_count(PLO_LIVE_VALUE),
@@ -72,12 +59,24 @@ void pipilo_stats(struct pipilo_stats *stats)
         .budget_used = plo_budget_used(),
         .budget_peak = plo_budget_peak(),
         .model_loads = (uint64_t)plo_model_loads(),
-        .memory_anonymous = anonymous_memory(),
+        .memory_anonymous = plo_memory_anonymous(),
         .skipped_hidden = skipped.hidden,
         .skipped_other = skipped.other,
         .skipped_irregular = skipped.irregular,
         .skipped_unchanged = skipped.unchanged,
         .skipped_members = skipped.members,
+        .memory_state = memory.state,
+        .memory_used = memory.used,
+        .memory_peak = memory.peak,
+        .memory_total = memory.total,
+        .memory_soft = memory.soft,
+        .memory_hard = memory.hard,
+        .memory_critical = memory.critical,
+        .entered_ok = memory.entered[PIPILO_MEMORY_OK],
+        .entered_soft = memory.entered[PIPILO_MEMORY_SOFT],
+        .entered_hard = memory.entered[PIPILO_MEMORY_HARD],
+        .entered_critical = memory.entered[PIPILO_MEMORY_CRITICAL],
+        .rows_refused = memory.refused,
     };
     memcpy(stats, &now, stats->struct_size < sizeof now ? stats->struct_size : sizeof now);
 }
@@ -85,9 +84,7 @@ void pipilo_stats(struct pipilo_stats *stats)
 size_t pipilo_trim(void)
 {
     size_t dropped = plo_model_cache_drop();
-#if defined(__GLIBC__)
-    malloc_trim(0);
-#endif
+    plo_alloc_trim();
     return dropped;
 }
 

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 static _Atomic int64_t live;
 static _Atomic int64_t made;
 static _Atomic int64_t fail_at;
@@ -120,4 +124,11 @@ int64_t plo_alloc_fail_nth(int64_t nth)
 {
     atomic_store(&fail_at, nth);
     return atomic_exchange(&made, 0);
+}
+
+void plo_alloc_trim(void)
+{
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }

@@ -45,6 +45,9 @@ PLO_MUST_CHECK char *plo_vformat(const char *format, va_list args);
 // Blocks allocated and not yet freed.
 int64_t plo_alloc_live(void);
 
+// Gives free pages of the heap back to the system, where it can be asked to.
+void plo_alloc_trim(void);
+
 // For tests: the nth allocation from now on (1 = the next) fails, once; 0 turns it off. Returns how
 // many allocations were made since the last call.
 int64_t plo_alloc_fail_nth(int64_t nth);

@@ -3,75 +3,35 @@
 #include "core/budget.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "base/memory_use.h"
+#include "core/memory_marks.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER; // a waiter's wake has returned
-static uint64_t limit;                                  // 0: not yet found
+static uint64_t limit;                                  // 0: the default
 static uint64_t reserved;                               // by rows at work
 static int64_t charged; // by what lives long; below 0 while a give-back has overtaken its charge
 static uint64_t peak;
 static struct plo_budget_waiter *first;
 static struct plo_budget_waiter **last = &first;
 
-// The number in a cgroup file, or UINT64_MAX where there is none ("max", no file).
-static uint64_t cgroup_number(const char *path)
-{
-    unsigned long long number = 0;
-    FILE *file = fopen(path, "re");
-    bool found = file != NULL && fscanf(file, "%llu", &number) == 1;
-    if (file != NULL)
-        fclose(file);
-    return found ? number : UINT64_MAX;
-}
+static _Atomic uint64_t by_default;          // 0: not yet found
+static _Atomic enum plo_admission admission; // changes under the lock
 
-// The smallest memory limit on the way from this process's cgroup to the root. Lines of
-// /proc/self/cgroup read "0::/path" (v2) or "N:memory:/path" (v1).
-static uint64_t cgroup_limit(void)
-{
-    uint64_t smallest = UINT64_MAX;
-    char line[512], path[640];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        char *group = strchr(line, ':');
-        char *own = group != NULL ? strchr(group + 1, ':') : NULL;
-        if (own == NULL)
-            continue;
-        *own++ = '\0';
-        bool unified = group[1] == '\0';
-        if (!unified && strstr(group + 1, "memory") == NULL)
-            continue;
-        for (char *end = own + strlen(own); end != NULL; end = strrchr(own, '/')) {
-            *end = '\0';
-            snprintf(path, sizeof path,
-                     unified ? "/sys/fs/cgroup%s/memory.max"
-                             : "/sys/fs/cgroup/memory%s/memory.limit_in_bytes",
-                     own);
-            uint64_t number = cgroup_number(path);
-            smallest = number < smallest ? number : smallest;
-        }
-    }
-    if (file != NULL)
-        fclose(file);
-    return smallest;
-}
-
+// Found without the lock: it reads files.
 static uint64_t default_limit(void)
 {
-    uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t group = cgroup_limit();
-    return (group < ram ? group : ram) / 2;
-}
-
-static uint64_t limit_locked(void)
-{
-    if (limit == 0)
-        limit = default_limit();
-    return limit;
+    uint64_t bytes = by_default;
+    if (bytes == 0) {
+        struct plo_memory_use use;
+        plo_memory_use_read(&use);
+        bytes = plo_memory_limit(0, &use);
+        by_default = bytes;
+    }
+    return bytes;
 }
 
 static uint64_t used_locked(void)
@@ -127,6 +87,7 @@ void plo_budget_fork(enum plo_fork stage)
         return;
     }
     if (stage == PLO_FORK_CHILD) {
+        admission = PLO_ADMIT_ALL;
         reserved = 0;
         charged = 0;
         first = NULL;
@@ -140,14 +101,29 @@ void plo_budget_set(uint64_t bytes)
 {
     pthread_mutex_lock(&lock);
     limit = bytes;
+    by_default = 0;
     pthread_mutex_unlock(&lock);
     wake_all();
 }
 
-uint64_t plo_budget_limit(void)
+void plo_budget_admit(enum plo_admission what)
 {
     pthread_mutex_lock(&lock);
-    uint64_t bytes = limit_locked();
+    admission = what;
+    pthread_mutex_unlock(&lock);
+    wake_all();
+}
+
+enum plo_admission plo_budget_admission(void)
+{
+    return atomic_load_explicit(&admission, memory_order_relaxed);
+}
+
+uint64_t plo_budget_limit(void)
+{
+    uint64_t otherwise = default_limit();
+    pthread_mutex_lock(&lock);
+    uint64_t bytes = limit != 0 ? limit : otherwise;
     pthread_mutex_unlock(&lock);
     return bytes;
 }
@@ -168,15 +144,28 @@ uint64_t plo_budget_peak(void)
     return bytes;
 }
 
-enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *waiter)
+// Whether bytes that fit the budget may be had now, with the lock held.
+static enum plo_grant grant_locked(uint64_t bytes, uint64_t most, bool begun)
 {
-    enum plo_grant grant = PLO_GRANTED;
+    enum plo_admission now = admission;
+    if (now == PLO_ADMIT_NONE && !begun)
+        return PLO_REFUSED;
+    if (reserved == 0)
+        return PLO_GRANTED;
+    if (now >= PLO_ADMIT_ONE)
+        return PLO_WAIT;
+    most = now == PLO_ADMIT_HALF ? most / 2 : most;
+    return bytes + used_locked() > most ? PLO_WAIT : PLO_GRANTED;
+}
+
+static enum plo_grant reserve(uint64_t bytes, bool begun, struct plo_budget_waiter *waiter)
+{
+    if (bytes == 0)
+        return PLO_GRANTED;
+    uint64_t otherwise = default_limit();
     pthread_mutex_lock(&lock);
-    uint64_t most = limit_locked();
-    if (bytes > most)
-        grant = PLO_NEVER;
-    else if (reserved > 0 && bytes + used_locked() > most)
-        grant = PLO_WAIT;
+    uint64_t most = limit != 0 ? limit : otherwise;
+    enum plo_grant grant = bytes > most ? PLO_NEVER : grant_locked(bytes, most, begun);
     if (grant == PLO_GRANTED)
         reserved += bytes;
     else if (grant == PLO_WAIT)
@@ -184,6 +173,16 @@ enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *wait
     note_peak();
     pthread_mutex_unlock(&lock);
     return grant;
+}
+
+enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *waiter)
+{
+    return reserve(bytes, false, waiter);
+}
+
+enum plo_grant plo_budget_reserve_begun(uint64_t bytes, struct plo_budget_waiter *waiter)
+{
+    return reserve(bytes, true, waiter);
 }
 
 void plo_budget_release(uint64_t bytes)
@@ -215,8 +214,10 @@ void plo_budget_forget(struct plo_budget_waiter *waiter)
 
 bool plo_budget_charge(uint64_t bytes)
 {
+    uint64_t otherwise = default_limit();
     pthread_mutex_lock(&lock);
-    bool fits = bytes <= INT64_MAX && charged + (int64_t)bytes <= (int64_t)limit_locked();
+    uint64_t most = limit != 0 ? limit : otherwise;
+    bool fits = bytes <= INT64_MAX && charged + (int64_t)bytes <= (int64_t)most;
     if (fits)
         charged += (int64_t)bytes;
     note_peak();

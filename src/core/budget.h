@@ -19,6 +19,15 @@ enum plo_grant {
     PLO_GRANTED, // reserved; give it back with plo_budget_release
     PLO_WAIT,    // not now: the waiter is queued and woken once when bytes are given back
     PLO_NEVER,   // more than the whole budget
+    PLO_REFUSED, // memory is so short that nothing is begun
+};
+
+// How much is begun at once, as the governor finds it.
+enum plo_admission {
+    PLO_ADMIT_ALL,  // what fits the budget
+    PLO_ADMIT_HALF, // what fits half of it
+    PLO_ADMIT_ONE,  // one reservation at a time
+    PLO_ADMIT_NONE, // nothing
 };
 
 struct plo_budget_waiter {
@@ -31,16 +40,25 @@ struct plo_budget_waiter {
 // For fork.h: the child owes nothing, nobody waits.
 void plo_budget_fork(enum plo_fork stage);
 
-// Sets the budget; 0 = the default: half of the smaller of the cgroup's limit and the RAM.
+// Sets the budget in bytes; 0 = the default (see memory_marks.h), found anew.
 void plo_budget_set(uint64_t bytes);
 uint64_t plo_budget_limit(void);
+
+// From now on; who waits asks again. Reading it costs nothing.
+void plo_budget_admit(enum plo_admission what);
+enum plo_admission plo_budget_admission(void);
 
 // Charged and reserved now, and the highest sum so far.
 uint64_t plo_budget_used(void);
 uint64_t plo_budget_peak(void);
 
-// `waiter` may be NULL where the caller will ask again by itself.
+// `waiter` may be NULL where the caller will ask again by itself. Nothing (0) is always granted.
 enum plo_grant plo_budget_reserve(uint64_t bytes, struct plo_budget_waiter *waiter);
+
+// The same for a row that was begun and would be lost if it did not end: where nothing is begun, it
+// goes as one at a time.
+enum plo_grant plo_budget_reserve_begun(uint64_t bytes, struct plo_budget_waiter *waiter);
+
 void plo_budget_release(uint64_t bytes);
 
 // Takes a waiter out of the queue and waits where it is just being woken: afterwards it is not

@@ -11,6 +11,7 @@
 
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/governor.h"
 #include "core/live.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
@@ -485,6 +486,7 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
 static void watch_forks(void)
 {
     plo_fork_add(plo_budget_fork);
+    plo_fork_add(plo_governor_fork);
     plo_fork_add(plo_registry_fork);
     plo_fork_add(plo_callable_fork);
     plo_fork_add(plo_pool_fork);

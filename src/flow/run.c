@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "core/fail.h"
+#include "core/governor.h"
 #include "core/live.h"
 #include "flow/items.h"
 #include "flow/pool.h"
@@ -42,9 +43,18 @@ static bool can_close(const struct plo_node *node)
     return node->ended && node->calls == 0 && !node->closing && !node->emitting;
 }
 
+// Where memory is short a run has one call under way. A reduce that waits for others is none, and
+// what only the caller can do goes on beside it: it is one at a time by itself, and mostly what
+// lets memory go.
+static bool held_back(const struct plo_node *node)
+{
+    return plo_budget_admission() >= PLO_ADMIT_ONE && !caller_only(node) &&
+           node->run->busy > node->run->in_reduce;
+}
+
 static bool can_call(struct plo_node *node)
 {
-    if (node->running >= node->limit || node->feeding)
+    if (node->running >= node->limit || node->feeding || held_back(node))
         return false;
     if (node->parked != NULL)
         return !node->waiting;
@@ -200,6 +210,16 @@ int plo_run_judge(pipilo_run *run, pipilo_value *value, struct pipilo_error *err
 
 // --- a step ---------------------------------------------------------------------------------
 
+// Why a row was not granted what it needs.
+static void fill_refusal(enum plo_grant grant, uint64_t need, struct pipilo_error *reason)
+{
+    if (grant == PLO_REFUSED)
+        plo_governor_refuse(need, reason);
+    else
+        plo_fail(reason, PIPILO_EBUDGET, "it needs %llu bytes and the memory budget is %llu bytes",
+                 (unsigned long long)need, (unsigned long long)plo_budget_limit());
+}
+
 // What became of one row's reservation.
 static int reserve_row(struct plo_node *node, struct plo_call *call, size_t row,
                        enum plo_grant *grant, struct pipilo_error *err)
@@ -211,12 +231,17 @@ static int reserve_row(struct plo_node *node, struct plo_call *call, size_t row,
     // Set before the budget is asked: it may wake the run before this thread has the lock again.
     node->waiting = row == 0;
     plo_run_unlock(run);
+    // Only the first: the others are reserved by a thread that holds bytes already.
+    if (row == 0)
+        plo_governor_tick();
     uint64_t need = node->op->need(node->plan->callable->state, &call->in[row * columns], columns);
-    *grant = plo_budget_reserve(need, row == 0 ? &run->waiter : NULL);
-    if (*grant == PLO_NEVER) {
+    struct plo_budget_waiter *waiter = row == 0 ? &run->waiter : NULL;
+    // What comes to a writer has been paid for.
+    *grant = node->op->flags & PIPILO_OP_WRITES ? plo_budget_reserve_begun(need, waiter)
+                                                : plo_budget_reserve(need, waiter);
+    if (*grant == PLO_NEVER || *grant == PLO_REFUSED) {
         struct pipilo_error reason;
-        plo_fail(&reason, PIPILO_EBUDGET, "it needs %llu bytes and the memory budget is %llu bytes",
-                 (unsigned long long)need, (unsigned long long)plo_budget_limit());
+        fill_refusal(*grant, need, &reason);
         plo_fail_where(&reason, node->plan->name);
         result = pipilo_value_create_error(&error, &reason, err);
     }
@@ -376,6 +401,8 @@ static int step_call(struct plo_node *node, struct pipilo_error *err)
     node->running++;
     run->in_reduce += reduce;
     plo_run_unlock(run);
+    if (call->reserved == 0)
+        plo_governor_tick();
     result = make_call(node, call, err);
     plo_run_lock(run);
     run->in_reduce -= reduce;

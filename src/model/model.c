@@ -15,8 +15,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/cores.h"
+#include "base/memory_use.h"
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/governor.h"
 #include "core/live.h"
 #include "model/digest.h"
 #include "model/engine.h"
@@ -56,7 +58,7 @@ static struct plo_model *models;
 static int64_t idle_ns = 60LL * 1000000000;
 static int64_t loads;
 
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 // The child forgets every model: to use or even to free one would wait for threads that are gone.
 static void forget_all(void)
@@ -77,13 +79,6 @@ static void fork_cache(enum plo_fork stage)
     if (stage == PLO_FORK_CHILD)
         forget_all();
     pthread_mutex_unlock(&lock);
-}
-
-static void watch_forks(void)
-{
-    plo_fork_add(plo_budget_fork);
-    plo_fork_add(plo_digest_fork);
-    plo_fork_add(fork_cache);
 }
 
 // --- freeing -------------------------------------------------------------------------------------
@@ -138,6 +133,20 @@ size_t plo_model_cache_drop(void)
     struct plo_model *taken = take_idle_locked(INT64_MAX);
     pthread_mutex_unlock(&lock);
     return destroy_all(taken);
+}
+
+static void give_back(void)
+{
+    plo_model_cache_drop();
+}
+
+static void prepare(void)
+{
+    plo_governor_add_relief(give_back);
+    plo_fork_add(plo_budget_fork);
+    plo_fork_add(plo_governor_fork);
+    plo_fork_add(plo_digest_fork);
+    plo_fork_add(fork_cache);
 }
 
 void plo_model_cache_set_idle(int64_t ns)
@@ -373,18 +382,19 @@ static int describe(struct plo_model *m, const char *spec, const struct plo_mode
 
 // --- loading -------------------------------------------------------------------------------------
 
-// Anonymous memory of the process, or 0 where it cannot be read.
-static int64_t anonymous_bytes(void)
+// The budget may have room where the machine has none.
+static int check_room(const struct plo_model *m, uint64_t need, struct pipilo_error *err)
 {
-    char line[128];
-    long long kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "RssAnon: %lld", &kilobytes) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return (int64_t)kilobytes * 1024;
+    if (need <= plo_governor_room())
+        return 0;
+    plo_model_cache_drop();
+    plo_alloc_trim();
+    uint64_t room = plo_governor_room();
+    if (need <= room)
+        return 0;
+    return plo_fail(err, PIPILO_EBUDGET,
+                    "loading %s takes about %" PRIu64 " MB; this process has %" PRIu64 " MB left",
+                    m->card.name, need / 1000000, room / 1000000);
 }
 
 static int charge(const struct plo_model *m, uint64_t need, struct pipilo_error *err)
@@ -404,10 +414,11 @@ static int charge(const struct plo_model *m, uint64_t need, struct pipilo_error 
 static int load(struct plo_model *m, struct pipilo_error *err)
 {
     uint64_t need = m->engine->need(m->weights);
+    PLO_TRY(check_room(m, need, err));
     PLO_TRY(charge(m, need, err));
-    int64_t before = anonymous_bytes();
+    int64_t before = (int64_t)plo_memory_anonymous();
     int code = plo_streams_open(&m->streams, m->engine, &m->load, m->normalize, err);
-    int64_t grown = anonymous_bytes() - before;
+    int64_t grown = (int64_t)plo_memory_anonymous() - before;
     if (code < 0 || grown < 0)
         grown = 0;
     m->bytes = (uint64_t)grown < need ? (uint64_t)grown : need;
@@ -509,7 +520,7 @@ int plo_model_describe(struct plo_model **out, const char *spec,
 {
     static const struct plo_model_options defaults = { .precision = PLO_PRECISION_F32 };
     *out = NULL;
-    pthread_once(&fork_once, watch_forks);
+    pthread_once(&once, prepare);
     struct plo_model *m = plo_alloc0(1, sizeof *m);
     if (m == NULL)
         return plo_fail_nomem(err, sizeof *m);

@@ -1,0 +1,186 @@
+"""Marks on the memory that is really used, and a run inside a real control group."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import PROGRAM, draw
+
+NULL = ("-m", "null:8")
+LIMIT = 256 << 20
+
+
+def states(done):
+    """What the program said of memory, state by state."""
+    return re.findall(r"memory is (\w+) \(was", done.err)
+
+
+def test_enough_memory_says_nothing(pipilo, photos):
+    assert states(pipilo("embed", photos, *NULL, "-o", "a.jsonl")) == []
+
+
+def test_soft_and_hard_lose_nothing(pipilo, photos, tmp_path):
+    pipilo("embed", photos, *NULL, "-o", "a.jsonl")
+    for name, marks in {"soft": ("--memory-soft", "1M"), "hard": ("--memory-soft", "1M", "--memory-hard", "1M")}.items():
+        done = pipilo("embed", photos, *NULL, "-o", f"{name}.jsonl", *marks)
+        assert states(done) == [name]
+        assert (tmp_path / f"{name}.jsonl").read_bytes() == (tmp_path / "a.jsonl").read_bytes()
+        assert " MB are used" in done.err
+    assert states(pipilo("embed", photos, *NULL, "-o", "q.jsonl", "--memory-soft", "1M", "--quiet")) == []
+
+
+def test_critical_rows_say_why(pipilo, photos):
+    done = pipilo("embed", photos, *NULL, "-o", "-", "--memory-critical", "2M", status=1)
+    assert states(done) == ["critical"]
+    rows = done.lines()
+    assert len(rows) == 7
+    for row in rows:
+        assert (row["code"], row["vector"]) == ("out_of_memory_budget", None)
+        assert "above 2 MB nothing is begun" in row["message"]
+    # Later there is memory: the same store gets what it lacks.
+    pipilo("embed", photos, *NULL, "-o", "a.db", "--memory-critical", "2M", status=1)
+    assert pipilo("embed", photos, *NULL, "-o", "a.db", "--update", "--json").json()["ok"] == 7
+
+
+def test_a_share_is_one_of_memory(pipilo, photos):
+    """This process takes more than 1 % of 16 MB, and less than 90 % of it."""
+    done = pipilo("embed", photos, *NULL, "-o", "a.jsonl", "--memory", "16M", "--memory-soft", "1%")
+    assert states(done) == ["soft"]
+    assert "of 16 MB are used" in done.err
+    assert states(pipilo("embed", photos, *NULL, "-o", "b.jsonl", "--memory", "16M", "--memory-soft", "90%")) == []
+
+
+def test_the_environment(pipilo, photos):
+    soft = {"PIPILO_MEMORY_SOFT": "1M"}
+    run = ("run", "pipe.input('x').map('x', 'y', ops.image_decode()).output('x')", photos / "0.jpg")
+    assert states(pipilo("embed", photos, *NULL, "-o", "a.jsonl", env=soft)) == ["soft"]
+    assert states(pipilo(*run, env=soft)) == ["soft"]
+    # What is typed goes before it.
+    assert states(pipilo(*run, "--memory-soft", "90%", env=soft)) == []
+    summary = pipilo("embed", photos, *NULL, "-o", "b.jsonl", "--json", env={"PIPILO_MEMORY": "300M"}).json()
+    assert summary["memory_budget"] == 300 << 20
+    assert "PIPILO_MEMORY_HARD: 'much' is no size" in pipilo(
+        *run, status=2, env={"PIPILO_MEMORY_HARD": "much"}).err
+
+
+def test_marks_that_fall_are_refused(pipilo, photos):
+    done = pipilo("embed", photos, *NULL, "-o", "a.jsonl", "--memory-soft", "2G", "--memory-hard", "1G", status=2)
+    assert "must not fall" in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_a_model_that_does_not_fit(pipilo, photos):
+    real = pathlib.Path(os.environ.get("PIPILO_DEPS", ".deps")).resolve() / "models/efficientnet-lite0"
+    if not real.is_dir():
+        pytest.skip("there is no model in .deps")
+    done = pipilo("embed", photos, "-m", real, "-o", "a.jsonl", "--memory", "80M", status=9)
+    assert "MB" in done.err and "loading" in done.err
+
+
+@pytest.mark.parametrize("suffix", ["avif", "jp2", "tif"])
+def test_a_header_costs_no_memory(tmp_path, environment, suffix):
+    """700 MB behind a small picture: more than the budget, and not read to find that out."""
+    picture = draw(tmp_path / f"large.{suffix}", 1)
+    os.truncate(picture, 700 << 20)
+    text = "pipe.input('x').map('x', 'y', ops.image_decode()).output('y')"
+    with open(tmp_path / "out", "w+") as out:
+        program = subprocess.Popen([PROGRAM, "run", "--memory", "100M", text, picture], stdout=out, env=environment)
+        _, status, usage = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        error = json.load(out)["y"]["error"]
+    if "needs libvips" in error["message"]:
+        pytest.skip(error["message"])
+    assert error["code"] == "out_of_memory_budget"
+    assert int(re.search(r"needs (\d+) bytes", error["message"])[1]) > 700 << 20
+    assert usage.ru_maxrss < 250 << 10
+
+
+# --- a real control group ------------------------------------------------------------------------
+
+
+class Group:
+    def __init__(self, folder, version):
+        self.folder, self.version = folder, version
+
+    def put(self, name, value):
+        (self.folder / name).write_text(str(value))
+
+    def run(self, words, **how):
+        enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+        return subprocess.run(["sh", "-c", enter, self.folder, *map(str, words)],
+                              capture_output=True, text=True, timeout=300, **how)
+
+    def killed(self):
+        name = "memory.oom_control" if self.version == 1 else "memory.events"
+        for line in (self.folder / name).read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+        return pytest.skip("the kernel does not count what it kills in a group")
+
+
+@contextlib.contextmanager
+def control_group():
+    """A group of LIMIT bytes, without swap; skips where none can be made."""
+    places = [("/sys/fs/cgroup/memory", 1, "memory.limit_in_bytes"), ("/sys/fs/cgroup", 2, "memory.max")]
+    why = "no memory controller is mounted"
+    for place, version, limit in places:
+        folder = pathlib.Path(place) / f"pipilo-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+        except OSError as error:
+            why = str(error)
+            continue
+        try:
+            (folder / limit).write_text(str(LIMIT))
+            for swap in ("memory.memsw.limit_in_bytes", "memory.swap.max"):
+                with contextlib.suppress(OSError):
+                    (folder / swap).write_text(str(LIMIT) if version == 1 else "0")
+            (folder / "cgroup.procs").read_text()
+        except OSError as error:
+            why = str(error)
+            folder.rmdir()
+            continue
+        try:
+            yield Group(folder, version)
+        finally:
+            for _ in range(100):
+                try:
+                    folder.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+        return
+    pytest.skip(f"no control group with a limit can be made: {why}")
+
+
+def test_large_pictures_in_a_small_group(tmp_path, environment):
+    """24 megapixels each, some of which need 74 MB at a time, among small ones, in 256 MiB."""
+    big = (6000, 4000)
+    draw(tmp_path / "base.jpg", 1, big, quality=85)
+    draw(tmp_path / "progressive.jpg", 2, big, quality=85, progressive=True)
+    draw(tmp_path / "whole.webp", 3, big, quality=60, method=0)
+    draw(tmp_path / "small.jpg", 4)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    kinds = ["base.jpg", "progressive.jpg", "small.jpg", "whole.webp", "small.jpg", "base.jpg"]
+    for i in range(24):
+        name = kinds[i % len(kinds)]
+        os.link(tmp_path / name, folder / f"{i:03}{pathlib.Path(name).suffix}")
+    with control_group() as group:
+        done = group.run([PROGRAM, "embed", folder, *NULL, "-o", tmp_path / "out.jsonl", "--json", "--threads", 4],
+                         env=environment)
+        assert done.returncode == 0, done.stderr
+        summary = json.loads(done.stdout)
+        assert summary["rows"] == summary["ok"] == 24
+        assert summary["memory_budget"] == LIMIT // 2
+        assert group.killed() == 0
+        # And it is a limit: what passes it is killed.
+        done = group.run([sys.executable, "-c", "x = b'1' * (400 << 20)"])
+        assert done.returncode != 0
+        assert group.killed() > 0
