@@ -23,7 +23,7 @@
 enum {
     HEADER = 128,        // of the files written here
     HEADER_LIMIT = 4096, // of those read
-    STRIDE = 1024,       // rows between two remembered places in X.jsonl
+    STRIDE = 32,         // rows between two remembered places in X.jsonl
 };
 
 struct npy {
