@@ -22,7 +22,7 @@ import types
 
 from . import _core
 from .data_queue import ColumnType, DataQueue, Empty
-from .memory import memory, set_threads, stats, trim
+from .memory import MemoryEvent, memory, set_threads, stats, trim
 from .ops import ops
 from .pipe import Pipeline, RuntimePipeline, pipe
 from .register import register
@@ -75,6 +75,7 @@ __all__ = [
     "Embeddings",
     "Empty",
     "Entity",
+    "MemoryEvent",
     "Pipeline",
     "RuntimePipeline",
     "as_towhee",

@@ -1,42 +1,149 @@
-"""Memory: what is alive, and how much there may be."""
+"""Memory: what is alive, how much there may be, and what happens when it gets short."""
 
 from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from collections import namedtuple
 
 from . import _core
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
-    from typing import Any
+    from typing import Any, NamedTuple
 
-__all__ = ["memory", "set_threads", "stats", "trim"]
+    class MemoryEvent(NamedTuple):
+        state: str
+        before: str
+        used: int
+        total: int
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+else:
+    MemoryEvent = namedtuple("MemoryEvent", "state before used total")
+    MemoryEvent.__doc__ = """Memory goes from one state to another: 'ok', 'soft', 'hard' or 'critical'.
 
+    `used` are bytes as the marks count them, `total` those of all there is."""
 
-def _bytes(size: int | str) -> int:
-    """A number of bytes: an int, or text such as '512M' or '2GiB' (powers of 1024)."""
-    if isinstance(size, int):
-        if size < 0:
-            raise ValueError(f"{size} is no number of bytes")
-        return size
-    text = size.strip().upper().removesuffix("B").removesuffix("I")
-    unit = text[-1:] if text[-1:] in _UNITS else ""
-    try:
-        number = float(text[: len(text) - len(unit)])
-    except ValueError:
-        raise ValueError(f"{size!r} is no size: a number of bytes, '512M', '2GiB'") from None
-    return int(number * _UNITS[unit])
+__all__ = ["MemoryEvent", "memory", "set_threads", "stats", "trim"]
+
+_STATES = ("ok", "soft", "hard", "critical")
 
 
-class _Limit:
-    """What `memory` gives: the limit holds from now on, or until the end of a `with`."""
+_EVENT = 4 * 8  # bytes: state, state before, used, total
+_END = bytes([0xFF]) * _EVENT
 
-    def __init__(self, before: int):
-        self._before = before
 
-    def __enter__(self) -> _Limit:
+def _work(read: int, action: Callable[[MemoryEvent], Any]) -> None:
+    """Calls the action with each event that comes out of the pipe."""
+    while (event := os.read(read, _EVENT)) != _END:
+        state, before, used, total = (
+            int.from_bytes(event[i : i + 8], sys.byteorder) for i in range(0, _EVENT, 8)
+        )
+        try:
+            action(MemoryEvent(_STATES[state], _STATES[before], used, total))
+        except Exception:
+            # The next event is another matter.
+            sys.excepthook(*sys.exc_info())
+    os.close(read)
+
+
+class _Watch:
+    """An action and the thread it runs on. The library writes its events into a pipe, from whichever
+    thread it is on; it holds no Python object and never takes the GIL for that."""
+
+    def __init__(self, action: Callable[[MemoryEvent], Any]):
+        self._ended = False
+        self._read, self.descriptor = os.pipe()
+        os.set_blocking(self.descriptor, False)
+        self._thread = threading.Thread(
+            target=_work, args=(self._read, action), name="pipilo-memory", daemon=True
+        )
+        self._thread.start()
+        _all.add(self)
+
+    def end(self, wait: bool = True) -> None:
+        """What was seen before is told before. The library must not have the descriptor any more."""
+        if self._ended:
+            return
+        self._ended = True
+        self._tell_end()
+        os.close(self.descriptor)
+        if wait and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _tell_end(self) -> None:
+        while True:
+            try:
+                os.write(self.descriptor, _END)
+                return
+            except BlockingIOError:
+                time.sleep(0.01)
+
+    def abandon(self) -> None:
+        """In a child of fork(): the thread is the parent's."""
+        if not self._ended:
+            self._ended = True
+            os.close(self.descriptor)
+            os.close(self._read)
+
+    def is_ended(self) -> bool:
+        return self._ended
+
+    def __del__(self) -> None:
+        # Nobody can bring it back.
+        self.end(wait=False)
+
+
+_all: weakref.WeakSet[_Watch] = weakref.WeakSet()
+_lock = threading.Lock()  # held while settings are changed
+_watch: _Watch | None = None  # the action of now
+
+
+def _set(sizes: Sequence[int | str], watch: _Watch | None) -> None:
+    global _watch
+    if watch is not None and watch.is_ended():
+        watch = None
+    _core.memory_set(*sizes, watch.descriptor if watch is not None else -1)
+    _watch = watch
+
+
+def _begin_anew() -> None:
+    """A child of fork() begins without an action."""
+    global _lock, _watch
+    _lock = threading.Lock()
+    _watch = None
+    for watch in list(_all):
+        watch.abandon()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+@atexit.register
+def _close() -> None:
+    """No thread outlives the interpreter."""
+    with _lock:
+        _set(_core.memory_get(), None)
+    for watch in list(_all):
+        watch.end()
+    _core.set_log(None)
+
+
+class _Settings:
+    """What `memory` gives: it holds from now on, or until the end of a `with`."""
+
+    def __init__(self, sizes: Sequence[int], watch: _Watch | None, own: _Watch | None):
+        self._sizes = sizes  # of before, and so is the next
+        self._watch = watch
+        self._own = own
+
+    def __enter__(self) -> _Settings:
         return self
 
     def __exit__(
@@ -45,7 +152,10 @@ class _Limit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _core.set_memory(self._before)
+        with _lock:
+            _set(self._sizes, self._watch)
+        if self._own is not None:
+            self._own.end()
 
 
 def memory(
@@ -53,25 +163,48 @@ def memory(
     *,
     soft: int | str | None = None,
     hard: int | str | None = None,
-    action: Callable[..., Any] | None = None,
-) -> _Limit:
-    """Sets the process's memory budget: pixels, rows between steps and models stay under it.
+    critical: int | str | None = None,
+    action: Callable[[MemoryEvent], Any] | bool | None = None,
+) -> _Settings:
+    """Sets how much memory there may be, and what is done when it gets short.
 
-    `limit` is a number of bytes or text such as '2GiB'; 0 is the default, half of the smaller of the
-    cgroup's limit and the RAM. As a context manager it puts the old limit back at the end.
+    `limit` is the budget: pixels, rows between steps and models stay under it. By default it is half of
+    the smaller of the cgroup's limit and the RAM.
 
-    `soft`, `hard` and `action` belong to watching the memory that the whole process really uses, which
-    this version does not do: NotImplementedError.
+    The other three are marks on the memory that is really used, by the whole process or by others in
+    its cgroup. At `soft` less is worked on at once, and idle models and free heap are given back; at
+    `hard` one row at a time is worked on; at `critical` new rows that need memory are errors
+    (MemoryError). By default that is 75, 85 and 95 % of all there is, nearer to the end on large machines.
+
+    A size is a number of bytes, text such as '2GiB', or a share of all there is, such as '80%'. 0 is the
+    default; what is not given stays as it is.
+
+    `action` is called with a MemoryEvent once for each change of state, on a thread of its own; False
+    takes it away. A child of fork() begins without one. docs/memory.md has all of it.
+
+    As a context manager it brings back what was before.
     """
-    for name, given in (("soft", soft), ("hard", hard), ("action", action)):
-        if given is not None:
-            raise NotImplementedError(
-                f"memory({name}=..) is not there yet: only the budget `limit` is kept"
-            )
-    before = _core.stats()["budget_limit"]
-    if limit is not None:
-        _core.set_memory(_bytes(limit))
-    return _Limit(before)
+    given = (limit, soft, hard, critical)
+    for size in given:
+        if not isinstance(size, int | str | None) or isinstance(size, bool):
+            raise TypeError(f"a size is a number of bytes or text, not {size!r}")
+    if not (action is None or action is False or callable(action)):
+        raise TypeError(f"the action cannot be called: {action!r}")
+    own = _Watch(action) if callable(action) else None
+    with _lock:
+        sizes, watch = _core.memory_get(), _watch
+        wanted = [old if new is None else new for old, new in zip(sizes, given, strict=True)]
+        _set(wanted, watch if action is None else own)
+    return _Settings(sizes, watch, own)
+
+
+def _say(line: str) -> None:
+    from .log import engine_log
+
+    engine_log.warning(line)
+
+
+_core.set_log(_say)
 
 
 def stats() -> dict[str, int]:
@@ -82,6 +215,10 @@ def stats() -> dict[str, int]:
     models loaded since the start. skipped_hidden, skipped_other, skipped_irregular: names in folders
     that are hidden, have no picture's suffix, or are no files; skipped_members: members that limits of
     archives dropped; skipped_unchanged: rows that an update had already; all since the start.
+    memory_state: 0 while there is enough, then 1 (soft), 2 (hard), 3 (critical); memory_used,
+    memory_peak, memory_total, memory_soft, memory_hard, memory_critical: bytes, as the marks count them.
+    entered_ok, entered_soft, entered_hard, entered_critical: how often each state began. rows_refused:
+    rows that are errors because it was critical.
     """
     return _core.stats()
 

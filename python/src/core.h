@@ -161,7 +161,7 @@ void plopy_run_finish(struct plopy_drive *drive, bool native);
 // Run.gather(dim, most): the next rows, at most so many, as a table (gather.c).
 PyObject *plopy_run_gather(PyObject *run, PyObject *args);
 
-// Each adds its types to the module; 0, or -1 with an exception set.
+// Each adds its types and functions to the module; 0, or -1 with an exception set.
 int plopy_values_init(PyObject *module);
 int plopy_arrays_init(PyObject *module);
 int plopy_iterator_init(PyObject *module);
@@ -172,6 +172,7 @@ int plopy_table_init(PyObject *module);
 int plopy_columns_init(PyObject *module);
 int plopy_arrow_items_init(PyObject *module);
 int plopy_models_init(PyObject *module);
+int plopy_memory_init(PyObject *module);
 
 // Makes a heap type of the spec and adds it to the module under its name.
 int plopy_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out);

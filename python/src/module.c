@@ -68,6 +68,18 @@ static PyObject *stats(PyObject *module, PyObject *unused)
         { "skipped_irregular", (int64_t)s.skipped_irregular },
         { "skipped_unchanged", (int64_t)s.skipped_unchanged },
         { "skipped_members", (int64_t)s.skipped_members },
+        { "memory_state", s.memory_state },
+        { "memory_used", (int64_t)s.memory_used },
+        { "memory_peak", (int64_t)s.memory_peak },
+        { "memory_total", (int64_t)s.memory_total },
+        { "memory_soft", (int64_t)s.memory_soft },
+        { "memory_hard", (int64_t)s.memory_hard },
+        { "memory_critical", (int64_t)s.memory_critical },
+        { "entered_ok", (int64_t)s.entered_ok },
+        { "entered_soft", (int64_t)s.entered_soft },
+        { "entered_hard", (int64_t)s.entered_hard },
+        { "entered_critical", (int64_t)s.entered_critical },
+        { "rows_refused", (int64_t)s.rows_refused },
     };
     PyObject *all = PyDict_New();
     for (size_t i = 0; all != NULL && i < sizeof rows / sizeof rows[0]; i++) {
@@ -123,16 +135,6 @@ static PyObject *operators(PyObject *module, PyObject *unused)
         Py_XDECREF(name);
     }
     return list;
-}
-
-static PyObject *set_memory(PyObject *module, PyObject *number)
-{
-    (void)module;
-    unsigned long long bytes = PyLong_AsUnsignedLongLong(number);
-    if (PyErr_Occurred() != NULL)
-        return NULL;
-    pipilo_set_memory(bytes);
-    return Py_NewRef(Py_None);
 }
 
 static PyObject *set_threads(PyObject *module, PyObject *number)
@@ -195,7 +197,6 @@ static PyMethodDef functions[] = {
     { "model_info", model_info, METH_VARARGS,
       "model_info(model, precision, exif, device, fast, normalize)\n\nWhat its vectors are." },
     { "operators", operators, METH_NOARGS, "operators()\n\nThe native operators' names." },
-    { "set_memory", set_memory, METH_O, "set_memory(bytes)\n\nThe budget; 0 is the default." },
     { "set_threads", set_threads, METH_O, "set_threads(count)\n\nThreads of the pool; 0: cores." },
     { "set_engine_path", set_engine_path, METH_O,
       "set_engine_path(folder)\n\nWhere the inference engine's libraries are." },
@@ -229,7 +230,8 @@ static int module_exec(PyObject *module)
         plopy_iterator_init(module) < 0 || plopy_callable_init(module) < 0 ||
         plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0 ||
         plopy_table_init(module) < 0 || plopy_columns_init(module) < 0 ||
-        plopy_arrow_items_init(module) < 0 || plopy_models_init(module) < 0)
+        plopy_arrow_items_init(module) < 0 || plopy_models_init(module) < 0 ||
+        plopy_memory_init(module) < 0)
         return -1;
     return 0;
 }

@@ -86,16 +86,3 @@ def test_a_long_chain():
     for _ in range(1500):
         p = p.map("x", "x", lambda x: x + 1)
     assert p.output("x")(0).get() == [1500]
-
-
-def test_memory():
-    before = pipilo.stats()["budget_limit"]
-    with pipilo.memory(limit="256M"):
-        assert pipilo.stats()["budget_limit"] == 256 << 20
-    assert pipilo.stats()["budget_limit"] == before
-    for bad in ("much", -1):
-        with pytest.raises(ValueError):
-            pipilo.memory(limit=bad)
-    for name in ("soft", "hard", "action"):
-        with pytest.raises(NotImplementedError):
-            pipilo.memory(**{name: 1})
