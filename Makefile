@@ -4,7 +4,8 @@
 #   make demo       photographs to vectors, and a search
 #   make test       all tests
 #   make bench      the speed table; make bench-python: the Python package beside the command;
-#                   make bench-towhee: beside Towhee 1.1.3
+#                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
+#                   beside fastembed and a script by hand (PEERS="python fastembed towhee")
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -18,7 +19,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test test-timm bench bench-python bench-towhee install format clean distclean help
+.PHONY: all demo test test-timm bench bench-peers bench-python bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -47,6 +48,11 @@ bench-python:
 	@tools/python_env.sh python
 	@.deps/venv/bin/python bench/pictures.py .deps/photos build/bench/pictures 320
 	@.deps/venv/bin/python bench/python_rate.py $(BUILD) .deps/venv-python/bin/python
+
+bench-peers:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@bench/peers.sh $(BUILD)
 
 bench-towhee:
 	@tools/setup.sh test

@@ -154,4 +154,5 @@ def main():
     sys.exit(0 if share >= WANTED else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,8 @@
 """What one would write in Python by hand with the same parts: Pillow, numpy and OpenVINO.
 
-usage: peer_python.py decode|embed MODEL COUNT < LIST      prints pictures a second, start-up left out
+usage: peer_python.py decode|embed MODEL COUNT [VECTORS.npy] < LIST
+
+Prints pictures a second, start-up left out; VECTORS gets those of LIST, in its order.
 
 decode: Pillow to the model's input, a process a core. embed: a thread a core, each decodes (Pillow
 lets other threads run meanwhile) and asks a request of its own.
@@ -71,7 +73,10 @@ def rate_embed():
         thread.start()
     for thread in threads:
         thread.join()
-    return count / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    if len(sys.argv) > 4 and sys.argv[4] != "-":
+        np.save(sys.argv[4], vectors[:len(paths)])
+    return count / took
 
 
 print(f"{rate_decode() if verb == 'decode' else rate_embed():.2f}")
