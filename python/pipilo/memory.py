@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
-import threading
 import time
 import weakref
 from collections import namedtuple
@@ -58,6 +58,8 @@ class _Watch:
     thread it is on; it holds no Python object and never takes the GIL for that."""
 
     def __init__(self, action: Callable[[MemoryEvent], Any]):
+        import threading  # slow to import, and rarely needed
+
         self._ended = False
         self._read, self.descriptor = os.pipe()
         os.set_blocking(self.descriptor, False)
@@ -74,7 +76,7 @@ class _Watch:
         self._ended = True
         self._tell_end()
         os.close(self.descriptor)
-        if wait and self._thread is not threading.current_thread():
+        if wait and self._thread.ident != _thread.get_ident():
             self._thread.join()
 
     def _tell_end(self) -> None:
@@ -101,7 +103,7 @@ class _Watch:
 
 
 _all: weakref.WeakSet[_Watch] = weakref.WeakSet()
-_lock = threading.Lock()  # held while settings are changed
+_lock = _thread.allocate_lock()  # held while settings are changed
 _watch: _Watch | None = None  # the action of now
 
 
@@ -116,7 +118,7 @@ def _set(sizes: Sequence[int | str], watch: _Watch | None) -> None:
 def _begin_anew() -> None:
     """A child of fork() begins without an action."""
     global _lock, _watch
-    _lock = threading.Lock()
+    _lock = _thread.allocate_lock()
     _watch = None
     for watch in list(_all):
         watch.abandon()
