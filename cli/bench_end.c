@@ -41,7 +41,7 @@ static int make_inputs(pipilo_value **out, const struct pipilo_bench_info *info,
 static char *pipeline_text(const struct bench_job *job, const char *out)
 {
     struct embed_options options = { EMBED_OPTIONS_INIT };
-    options.model = job->model;
+    options.models = (struct option_words){ { job->model }, 1 };
     options.out = out;
     options.precision = job->options->precision;
     options.device = job->options->device;

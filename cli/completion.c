@@ -41,7 +41,7 @@ static void put_choices(FILE *file, const char *choices)
 
 static void bash_option(FILE *file, const struct command *command, const struct option_row *row)
 {
-    if (row->type != OPTION_CHOICE && row->type != OPTION_MODEL)
+    if (row->type != OPTION_CHOICE && row->type != OPTION_MODEL && row->type != OPTION_MODELS)
         return;
     fprintf(file, "    \"%s --%s\"", command->name, row->name);
     if (row->letter != 0)
@@ -153,7 +153,7 @@ static void zsh_option(FILE *file, const struct option_row *row)
             fputc(')', file);
         } else if (row->type == OPTION_FILE) {
             fputs("_files", file);
-        } else if (row->type == OPTION_MODEL) {
+        } else if (row->type == OPTION_MODEL || row->type == OPTION_MODELS) {
             fputs("_pipilo_models", file);
         }
     }
@@ -233,7 +233,7 @@ static void fish_option(FILE *file, const char *condition, const struct option_r
         fputs(" -x -a '", file);
         put_choices(file, row->choices);
         fputc('\'', file);
-    } else if (row->type == OPTION_MODEL) {
+    } else if (row->type == OPTION_MODEL || row->type == OPTION_MODELS) {
         fputs(" -r -a '(pipilo help --names models 2> /dev/null)'", file);
     } else if (row->argument != NULL) {
         fputs(row->type == OPTION_FILE ? " -r -F" : " -x", file);

@@ -190,15 +190,23 @@ static void summary_next(const struct job *job)
 {
     const char *out = job->options->out;
     size_t length = strlen(out);
+    char *first = NULL;
     if (strcmp(out, "-") == 0)
         return;
-    char *clean = text_clean(out);
-    fprintf(job->words, "written to %s: %s\n", clean, embed_kind(out));
+    for (int i = 0; i < job->options->models.count; i++) {
+        char *full = embed_out(job->options, i), *clean = text_clean(full);
+        fprintf(job->words, "written to %s: %s\n", clean, embed_kind(out));
+        free(full);
+        if (i == 0)
+            first = clean;
+        else
+            free(clean);
+    }
     if (length > 6 && strcmp(out + length - 6, ".jsonl") == 0)
-        fprintf(job->words, "\nnext: head -n 1 %s\n", clean);
+        fprintf(job->words, "\nnext: head -n 1 %s\n", first);
     else
-        fprintf(job->words, "\nnext: pipilo search %s PICTURE -k 10\n", clean);
-    free(clean);
+        fprintf(job->words, "\nnext: pipilo search %s PICTURE -k 10\n", first);
+    free(first);
 }
 
 static double rate_of(const struct job *job, double now)
@@ -243,6 +251,29 @@ static void json_counts(const struct job *job, const struct pipilo_stats *stats)
             (unsigned long long)stats->skipped_members);
 }
 
+static void json_out(const struct job *job, int which)
+{
+    char *out = embed_out(job->options, which);
+    put_json(job->words, out);
+    free(out);
+}
+
+static void json_model(const struct job *job, int which)
+{
+    put_json(job->words, job->options->models.words[which]);
+}
+
+// A string for one model, a list of them for several.
+static void json_each(const struct job *job, void (*put)(const struct job *job, int which))
+{
+    int count = job->options->models.count;
+    for (int i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : count > 1 ? "[" : "", job->words);
+        put(job, i);
+    }
+    fputs(count > 1 ? "]" : "", job->words);
+}
+
 static void json_summary(const struct job *job)
 {
     bool first = true;
@@ -251,9 +282,9 @@ static void json_summary(const struct job *job)
     pipilo_stats(&stats);
     fputc('{', job->words);
     put_member(job->words, &first, "out");
-    put_json(job->words, job->options->out);
+    json_each(job, json_out);
     put_member(job->words, &first, "model");
-    put_json(job->words, job->options->model);
+    json_each(job, json_model);
     fprintf(job->words, ", \"rows\": %lld, \"ok\": %lld, \"errors\": ", (long long)job->rows,
             (long long)(job->rows - error_count(job)));
     json_counts(job, &stats);
@@ -351,7 +382,7 @@ static int run_embed(const void *stored, char **operands, int count)
     const struct embed_options *options = &own;
     if (count == 0 && options->files_from == NULL)
         return say_usage("embed", "there is nothing to embed: name pictures, folders or archives");
-    if (options->model == NULL)
+    if (options->models.count == 0)
         return say_usage("embed", "no model is given: -m MODEL (`pipilo models` lists them)");
     if (options->out == NULL)
         return say_usage("embed", "no output is given: -o OUT, such as -o pictures.db");
@@ -398,9 +429,10 @@ static int run_embed(const void *stored, char **operands, int count)
 #define AT(member) offsetof(struct embed_options, member)
 
 static const struct option_row rows[] = {
-    { 'm', "model", "MODEL", OPTION_MODEL, AT(model),
+    { 'm', "model", "MODEL", OPTION_MODELS, AT(models),
       .help = "the model: a folder, an ONNX file with its card beside it, or a name that `pipilo "
-              "models` lists" },
+              "models` lists. Given several times each has an OUT of its own, OUT.NAME.suffix, and "
+              "a picture is decoded once for all" },
     { 'o', "out", "OUT", OPTION_FILE, AT(out),
       .help = "where the vectors go; the suffix says how: .db or .sqlite, .npy, .jsonl, or - for "
               "lines of JSON on standard output" },
@@ -464,6 +496,7 @@ const struct command embed_command = {
         "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db\n"
         "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db --update   # what is new\n"
         "  find / -name '*.jpg' | pipilo embed --files-from - -m MODEL -o all.npy\n"
+        "  pipilo embed photos/ -m resnet50 -m clip-vit-b32 -o photos.db       # two at once\n"
         "  pipilo embed cat.jpg -m MODEL -o - | jq .vector                     # one picture\n",
     .options = rows,
     .operand = OPERAND_FILE,

@@ -5,10 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "options.h"
+
 #include "memory.h"
 
 struct embed_options {
-    const char *model, *out, *files_from;
+    struct option_words models;
+    const char *out, *files_from;
     const char *precision, *exif, *on_error, *device;
     const char *dtype;
     bool fast, normalize, force, update, thumbnails;
@@ -23,6 +26,10 @@ struct embed_options {
 // The pipeline that does what the options ask for, as text that `pipilo run` takes; the caller
 // frees it. NULL after a message where they do not go together.
 char *embed_pipeline(const struct embed_options *options);
+
+// Where model `which` writes to: OUT, or with several models OUT with the model's name before the
+// suffix ("photos.resnet50.db"). The caller frees it.
+char *embed_out(const struct embed_options *options, int which);
 
 // What kind of file OUT is, in words.
 const char *embed_kind(const char *out);

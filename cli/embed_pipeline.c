@@ -40,6 +40,32 @@ bool embed_keeps(const char *out)
     return kind >= 0 && strcmp(kinds[kind].op, "write_sqlite") == 0;
 }
 
+// What a model is called in the name of its OUT: the last part of its path, without ".onnx". The
+// caller frees it.
+static char *short_name(const char *model)
+{
+    size_t length = strlen(model);
+    while (length > 1 && model[length - 1] == '/')
+        length--;
+    size_t start = length;
+    while (start > 0 && model[start - 1] != '/')
+        start--;
+    if (length - start > 5 && strncmp(model + length - 5, ".onnx", 5) == 0)
+        length -= 5;
+    return must(strndup(model + start, length - start));
+}
+
+char *embed_out(const struct embed_options *options, int which)
+{
+    const char *out = options->out, *dot = strrchr(out, '.');
+    if (options->models.count == 1 || dot == NULL)
+        return must(strdup(out));
+    char *name = short_name(options->models.words[which]);
+    char *full = text_format("%.*s.%s%s", (int)(dot - out), out, name, dot);
+    free(name);
+    return full;
+}
+
 // Arguments of one call, written one after the other; those at their default are left out.
 struct call {
     FILE *text;
@@ -100,21 +126,32 @@ static void put_read(FILE *text, const struct embed_options *options)
     fputc(')', text);
 }
 
-static void put_embed(FILE *text, const struct embed_options *options)
+static void put_decode(FILE *text, const struct embed_options *options)
+{
+    struct call call = { .text = text };
+    fputs("ops.image_decode(", text);
+    add_text(&call, "exif", options->exif, "apply");
+    add_flag(&call, "keep", true);
+    fputc(')', text);
+}
+
+static void put_embed(FILE *text, const struct embed_options *options, int which)
 {
     struct call call = { .text = text };
     fputs("ops.image_embedding.timm(", text);
-    add_text(&call, NULL, options->model, NULL);
+    add_text(&call, NULL, options->models.words[which], NULL);
     add_settings(&call, options);
     fputc(')', text);
 }
 
-static void put_write(FILE *text, const struct embed_options *options, const char *op)
+static void put_write(FILE *text, const struct embed_options *options, const char *op, int which)
 {
     struct call call = { .text = text };
+    char *out = embed_out(options, which);
     fprintf(text, "ops.%s(", op);
-    add_text(&call, NULL, options->out, NULL);
-    add_text(&call, "model", options->model, NULL);
+    add_text(&call, NULL, out, NULL);
+    free(out);
+    add_text(&call, "model", options->models.words[which], NULL);
     add_settings(&call, options);
     add_flag(&call, "force", options->force);
     add_flag(&call, "update", options->update);
@@ -141,10 +178,68 @@ static const char *conflict(const struct embed_options *options, int kind)
     return NULL;
 }
 
+static bool two_are_one(const struct embed_options *options)
+{
+    bool same = false;
+    for (int i = 0; i < options->models.count; i++) {
+        for (int k = 0; k < i; k++) {
+            char *a = embed_out(options, i), *b = embed_out(options, k);
+            same = same || strcmp(a, b) == 0;
+            free(a);
+            free(b);
+        }
+    }
+    return same;
+}
+
+static const char *conflict_of_several(const struct embed_options *options)
+{
+    if (strcmp(options->out, "-") == 0)
+        return "several models need an OUT that is a file: each gets one of its own";
+    if (options->update)
+        return "--update takes one model at a time: what one store has the other may lack";
+    if (two_are_one(options))
+        return "two models have one name, and so would their files";
+    return NULL;
+}
+
+// One model on every picture, as it is read: what it needs is decoded within its own step.
+static void put_one(FILE *text, const struct embed_options *options, const char *write)
+{
+    fputs(") \\\n    .map('image', 'vec', ", text);
+    put_embed(text, options, 0);
+    fputs(") \\\n    .map(('item', 'image', 'vec'), 'row', ", text);
+    put_write(text, options, write, 0);
+    fputs(") \\\n    .output('source', 'row')\n", text);
+}
+
+// Several models on pixels that are decoded once. At a reduced scale (--fast) each decodes for
+// itself: how far the scale may go depends on what it needs.
+static void put_several(FILE *text, const struct embed_options *options, const char *write)
+{
+    const char *picture = options->fast ? "image" : "pixels";
+    if (!options->fast) {
+        fputs(") \\\n    .map('image', 'pixels', ", text);
+        put_decode(text, options);
+    }
+    for (int i = 0; i < options->models.count; i++) {
+        fprintf(text, ") \\\n    .map('%s', 'vec%d', ", picture, i + 1);
+        put_embed(text, options, i);
+        fprintf(text, ") \\\n    .map(('item', 'image', 'vec%d'), 'row%d', ", i + 1, i + 1);
+        put_write(text, options, write, i);
+    }
+    fputs(") \\\n    .output('source'", text);
+    for (int i = 0; i < options->models.count; i++)
+        fprintf(text, ", 'row%d'", i + 1);
+    fputs(")\n", text);
+}
+
 char *embed_pipeline(const struct embed_options *options)
 {
     int kind = kind_of(options->out);
     const char *wrong = conflict(options, kind);
+    if (wrong == NULL && options->models.count > 1)
+        wrong = conflict_of_several(options);
     if (wrong != NULL) {
         say_usage("embed", "%s", wrong);
         return NULL;
@@ -152,13 +247,13 @@ char *embed_pipeline(const struct embed_options *options)
     char *made = NULL;
     size_t size;
     FILE *text = must(open_memstream(&made, &size));
+    const char *write = kind < 0 ? "write_jsonl" : kinds[kind].op;
     fputs("pipe.input('inputs') \\\n    .flat_map('inputs', ('source', 'image', 'item'), ", text);
     put_read(text, options);
-    fputs(") \\\n    .map('image', 'vec', ", text);
-    put_embed(text, options);
-    fputs(") \\\n    .map(('item', 'image', 'vec'), 'row', ", text);
-    put_write(text, options, kind < 0 ? "write_jsonl" : kinds[kind].op);
-    fputs(") \\\n    .output('source', 'row')\n", text);
+    if (options->models.count > 1)
+        put_several(text, options, write);
+    else
+        put_one(text, options, write);
     fclose(text);
     return must(made);
 }

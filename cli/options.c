@@ -70,6 +70,18 @@ static int store_size(const struct command *command, const struct option_row *ro
                      share ? "40%" : "2G", text);
 }
 
+static int store_word(const struct command *command, const struct option_row *row, const char *text,
+                      struct option_words *place)
+{
+    if (*text == '\0')
+        return say_usage(command->name, "--%s got an empty %s", row->name, row->argument);
+    if (place->count == OPTION_WORDS)
+        return say_usage(command->name, "--%s is given more than %d times", row->name,
+                         OPTION_WORDS);
+    place->words[place->count++] = text;
+    return 0;
+}
+
 // Stores one option's argument. 0, or EXIT_USAGE after the message.
 static int store(const struct command *command, const struct option_row *row, const char *text,
                  void *options)
@@ -82,6 +94,8 @@ static int store(const struct command *command, const struct option_row *row, co
     case OPTION_UNFLAG:
         *(bool *)place = false;
         return 0;
+    case OPTION_MODELS:
+        return store_word(command, row, text, place);
     case OPTION_INT:
         return store_int(command, row, text, place);
     case OPTION_SIZE:

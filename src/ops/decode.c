@@ -14,6 +14,7 @@ int plo_decode_open(void *state, const pipilo_args *args, struct pipilo_error *e
     decode->options = plo_picture_options(args, false);
     bool bgr = strcmp(pipilo_args_string(args, "mode"), "BGR") == 0;
     decode->color = bgr ? PLO_COLOR_BGR : PLO_COLOR_RGB;
+    decode->keep = pipilo_args_bool(args, "keep");
     return 0;
 }
 
@@ -40,7 +41,8 @@ static int decode_row(void *state, struct plo_workspace *workspace, pipilo_value
 }
 
 // Where only native operators go on with the picture, each decodes what it needs of it: rows that
-// are cropped away are never resized, and nothing is held between the steps.
+// are cropped away are never resized, and nothing is held between the steps. Several would each
+// decode it: `keep` is for them.
 static int decode_later(const struct plo_decode *decode, struct pipilo_batch *batch,
                         struct pipilo_error *err)
 {
@@ -63,7 +65,7 @@ int plo_decode_call(void *state, void *run, struct pipilo_batch *batch, struct p
 {
     (void)run;
     struct plo_decode *decode = state;
-    if (batch->columns > 0 && batch->hidden != NULL && batch->hidden[0])
+    if (!decode->keep && batch->columns > 0 && batch->hidden != NULL && batch->hidden[0])
         return decode_later(decode, batch, err);
     return plo_workspaces_call(&decode->workspaces, decode, batch, decode_row, err);
 }

@@ -283,3 +283,66 @@ def test_nice_gives_way_with_every_thread(tmp_path, environment, photos):
     assert levels == {max(10, os.getpriority(os.PRIO_PROCESS, 0))}
     assert "prio 7" in disk.stdout or "idle" in disk.stdout
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 3
+
+
+# --- several models ------------------------------------------------------------------------------
+
+SEVERAL = ["-m", "null:64", "-m", "null:7"]
+
+
+@pytest.mark.parametrize("options", [[], ["--fast"], ["--exif", "ignore"], ["--normalize"]])
+def test_several_models_write_what_each_alone_does(pipilo, photos, options):
+    draw(photos / "turned.jpg", 9, exif=turned())
+    (photos / "broken.jpg").write_bytes((photos / "0.jpg").read_bytes()[:400])
+    pipilo("embed", "photos", *SEVERAL, "-o", "both.npy", *options, status=1)
+    for model in ("null:64", "null:7"):
+        pipilo("embed", "photos", "-m", model, "-o", "alone.npy", "--force", *options, status=1)
+        together = photos.parent / f"both.{model}.npy"
+        assert together.read_bytes() == (photos.parent / "alone.npy").read_bytes()
+        rows = [[json.loads(line) for line in file.with_suffix(".jsonl").read_text().splitlines()]
+                for file in (together, photos.parent / "alone.npy")]
+        assert rows[0] == rows[1] and len(rows[0]) == len(NAMES) + 2
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x112] = 6
+    return exif
+
+
+def test_several_models_are_told_apart_in_the_summary(pipilo, photos):
+    done = pipilo("embed", "photos", *SEVERAL, "-o", "x.jsonl")
+    assert "written to x.null:64.jsonl" in done.out and "written to x.null:7.jsonl" in done.out
+    assert "7 pictures embedded" in done.out
+    summary = pipilo("embed", "photos", *SEVERAL, "-o", "x.db", "--json").json()
+    assert summary["model"] == ["null:64", "null:7"]
+    assert summary["out"] == ["x.null:64.db", "x.null:7.db"]
+    assert summary["rows"] == summary["ok"] == len(NAMES)
+    for name, dim in (("x.null:64.db", 64), ("x.null:7.db", 7)):
+        assert pipilo("info", name, "--json").json()["dim"] == dim
+
+
+def test_several_models_decode_in_one_step(pipilo):
+    words = ["embed", "photos", *SEVERAL, "-o", "x.npy", "--explain"]
+    text = pipilo(*words).out
+    assert text.count("ops.image_decode(keep=True)") == 1
+    assert text.count(".map('pixels', ") == text.count("ops.image_embedding.timm(") == 2
+    # How far the scale may go depends on the model.
+    assert "image_decode" not in pipilo(*words, "--fast").out
+
+
+def test_names_of_several_models(pipilo):
+    text = pipilo("embed", "x", "-m", "some.dir/a.onnx", "-m", "b/", "-o", "to.d/x.npy", "--explain").out
+    assert "'to.d/x.a.npy'" in text and "'to.d/x.b.npy'" in text
+
+
+@pytest.mark.parametrize("words, part", [
+    (["-m", "a/m", "-m", "b/m", "-o", "x.npy"], "one name"),
+    ([*SEVERAL, "-o", "-"], "an OUT that is a file"),
+    ([*SEVERAL, "-o", "x.db", "--update"], "one model at a time"),
+    (["-m", "null"] * 9 + ["-o", "x.db"], "more than 8 times"),
+    (["-m", "", "-o", "x.db"], "empty MODEL"),
+])
+def test_several_models_that_do_not_go_together(pipilo, words, part):
+    done = pipilo("embed", "photos", *words, status=2)
+    assert part in done.err and done.err.count("\n") == 1
