@@ -50,8 +50,9 @@ def test_memory_is_flat(what, pictures):
     memory = [median(look["anonymous"] for look in tenth) for tenth in tenths]
     print(f"{COUNTS[what]} {what}, RssAnon in kB, the median of each tenth: {memory}")
     assert max(memory) - memory[0] < LIMIT_KB, memory
-    assert len({look["threads"] for look in watched}) == 1
-    assert len({look["descriptors"] for look in watched}) == 1
+    # A picture or a count of the system's may be open at the moment of a look: the fewest count.
+    for what_stays in ("threads", "descriptors"):
+        assert len({min(look[what_stays] for look in tenth) for tenth in tenths}) == 1, series
     assert stats["model_loads"] == 1
     for kind in ("values", "images", "pipelines", "runs"):
         assert stats[kind] == 0, kind
