@@ -139,29 +139,42 @@ struct results {
     struct plo_search_hit *hits; // `limit` places a query
     size_t *found;               // of each query
     size_t queries, limit;
+    struct plo_str sources; // of the hits, one behind the other, each with its NUL
 };
 
-// Lays out the hits; run twice (see pack.h).
-static int pack_hits(struct plo_pack *pack, struct pipilo_hits **out, const struct results *results,
-                     pipilo_store *store, struct pipilo_error *err)
+// What a hit's row says is read once: it takes longer than everything else about it.
+static int read_sources(struct results *results, pipilo_store *store, struct pipilo_error *err)
 {
+    for (size_t i = 0; i < results->queries; i++) {
+        for (size_t k = 0; k < results->found[i]; k++) {
+            struct plo_row row = { 0 };
+            int64_t number = results->hits[i * results->limit + k].row;
+            PLO_TRY(plo_table_row(store->table, number, &row, err));
+            plo_str_add_bytes(&results->sources, row.source, strlen(row.source) + 1);
+        }
+    }
+    return results->sources.failed ? plo_fail_nomem(err, results->sources.length) : 0;
+}
+
+// Lays out the hits; run twice (see pack.h).
+static struct pipilo_hits *pack_hits(struct plo_pack *pack, const struct results *results)
+{
+    const char *next = results->sources.data;
     struct pipilo_hits *all = plo_pack_room(pack, results->queries * sizeof *all);
     for (size_t i = 0; i < results->queries; i++) {
         const struct plo_search_hit *found = results->hits + i * results->limit;
         size_t count = results->found[i];
         struct pipilo_hit *list = plo_pack_room(pack, count * sizeof *list);
         for (size_t k = 0; k < count; k++) {
-            struct plo_row row = { 0 };
-            PLO_TRY(plo_table_row(store->table, found[k].row, &row, err));
-            const char *source = plo_pack_text(pack, row.source);
+            const char *source = plo_pack_text(pack, next);
+            next += strlen(next) + 1;
             if (list != NULL)
                 list[k] = (struct pipilo_hit){ found[k].row, source, found[k].score };
         }
         if (all != NULL)
             all[i] = (struct pipilo_hits){ count, list };
     }
-    *out = all;
-    return 0;
+    return all;
 }
 
 static int search_exactly(struct results *results, pipilo_store *store, const float *vectors,
@@ -208,15 +221,13 @@ static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const f
     else if (result == 0)
         result = search_exactly(&results, store, vectors, err);
     if (result == 0)
-        result = pack_hits(&pack, out, &results, store, err);
-    if (result == 0)
+        result = read_sources(&results, store, err);
+    if (result == 0) {
+        (void)pack_hits(&pack, &results);
         result = plo_pack_begin(&pack, err);
-    if (result == 0)
-        result = pack_hits(&pack, out, &results, store, err);
-    if (result < 0) {
-        pipilo_free(plo_pack_result(&pack));
-        *out = NULL;
     }
+    *out = result == 0 ? pack_hits(&pack, &results) : NULL;
+    plo_str_reset(&results.sources);
     plo_free(results.hits);
     plo_free(results.found);
     return result;

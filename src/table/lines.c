@@ -7,9 +7,19 @@
 
 #include "core/fail.h"
 
+enum { PIECE = 65536 };
+
 void plo_lines_init(struct plo_lines *lines, int fd, uint64_t offset)
 {
-    *lines = (struct plo_lines){ .fd = fd, .offset = offset };
+    *lines = (struct plo_lines){ .fd = fd, .offset = offset, .piece = PIECE };
+}
+
+void plo_lines_seek(struct plo_lines *lines, uint64_t offset, uint64_t likely)
+{
+    lines->start = lines->filled = 0;
+    lines->offset = offset;
+    lines->piece = likely > 0 && likely < PIECE ? (size_t)likely : PIECE;
+    lines->ended = false;
 }
 
 // Makes room behind what is not yet used and reads on.
@@ -24,17 +34,17 @@ static int read_more(struct plo_lines *lines, struct pipilo_error *err)
         if (left >= PLO_LINE_CEILING)
             return plo_fail(err, PIPILO_ECORRUPT, "a line is longer than %zu bytes",
                             PLO_LINE_CEILING);
-        size_t capacity = left > 0 ? left * 2 : 65536;
+        size_t capacity = left > 0 ? left * 2 : PIECE;
         char *buffer = plo_realloc(lines->buffer, capacity, 1);
         if (buffer == NULL)
             return plo_fail_nomem(err, capacity);
         lines->buffer = buffer;
         lines->capacity = capacity;
     }
+    size_t room = lines->capacity - left, wanted = room < lines->piece ? room : lines->piece;
     ssize_t got = 0;
     do
-        got = pread(lines->fd, lines->buffer + left, lines->capacity - left,
-                    (off_t)(lines->offset + left));
+        got = pread(lines->fd, lines->buffer + left, wanted, (off_t)(lines->offset + left));
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return plo_fail_errno(err, -errno, "cannot read the rows");

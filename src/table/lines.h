@@ -18,11 +18,16 @@ struct plo_lines {
     size_t start; // of the next line, in the buffer
     size_t filled;
     uint64_t offset; // of the next line, in the file
+    size_t piece;    // bytes read at a time
     bool ended;
 };
 
 // Starts at `offset`. Nothing is read yet.
 void plo_lines_init(struct plo_lines *lines, int fd, uint64_t offset);
+
+// Goes on at `offset`, with the memory there is. About `likely` bytes will be wanted: no more are
+// read at a time; 0 where that is unknown.
+void plo_lines_seek(struct plo_lines *lines, uint64_t offset, uint64_t likely);
 
 // The next line without its end, valid until the next call: 1, or 0 at the end.
 // Errors: PIPILO_ECORRUPT for one over the ceiling, PIPILO_EIO, PIPILO_ENOMEM.

@@ -464,8 +464,9 @@ static int read_row(struct plo_table *table, int64_t wanted, struct plo_row *row
     bool ok = false;
     if (npy->places == NULL)
         PLO_TRY(find_places(table, npy, err));
-    plo_lines_reset(&npy->lines);
-    plo_lines_init(&npy->lines, npy->lines_fd, npy->places[wanted / STRIDE]);
+    const uint64_t *place = &npy->places[wanted / STRIDE];
+    uint64_t likely = wanted / STRIDE < table->rows / STRIDE ? place[1] - place[0] : 0;
+    plo_lines_seek(&npy->lines, place[0], likely);
     for (int64_t i = wanted - wanted % STRIDE; i <= wanted; i++)
         PLO_TRY(next_row(table, npy, i, i == wanted, row, &ok, err));
     return 0;
