@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
+#include <queue>
+#include <utility>
 #include <vector>
 
 // Without this it reads one link past the end of a list, to fetch ahead; distances are ours anyway.
@@ -21,7 +24,7 @@ extern "C" {
 namespace
 {
 
-enum { LINKS = 16, BUILD_BREADTH = 200, LEVELS_MOST = 64 };
+enum { LINKS = 16, BUILD_BREADTH = 200, LEVELS_MOST = 64, CACHE_LINE = 64 };
 
 // What stands for a vector inside the library: how far from the first one its bytes begin. A query
 // lies elsewhere; its distance, modulo 2^64, leads there all the same.
@@ -50,14 +53,18 @@ class Space : public hnswlib::SpaceInterface<float>
     {
         return reinterpret_cast<uintptr_t>(vector) - base;
     }
+    float distance(const uint16_t *a, const uint16_t *b) const
+    {
+        float product = kernels->halves(a, b, width);
+        // What is no number is far from everything.
+        return product == product ? 1.0f - product : std::numeric_limits<float>::max();
+    }
 
   private:
     static float measure(const void *a, const void *b, const void *self)
     {
         const Space *space = static_cast<const Space *>(self);
-        float product = space->kernels->halves(space->at(a), space->at(b), space->width);
-        // What is no number is far from everything.
-        return product == product ? 1.0f - product : std::numeric_limits<float>::max();
+        return space->distance(space->at(a), space->at(b));
     }
     const uint16_t *at(const void *place) const
     {
@@ -238,18 +245,136 @@ extern "C" int plo_graph_read(struct plo_graph **out, const void *bytes, size_t 
     }
 }
 
+// --- searching -----------------------------------------------------------------------------------
+
+namespace
+{
+
+typedef std::pair<float, hnswlib::tableint> Near; // how far, and the node
+
+// One query's way through the graph. The library's own search waits for every vector it compares:
+// they lie anywhere, and outside of its memory. This one knows the next ones and fetches them
+// ahead.
+class Walk
+{
+  public:
+    Walk(const plo_graph &graph, const uint16_t *vector)
+        : graph(graph), library(graph.library), query(vector),
+          visited(library.visited_list_pool_->getFreeVisitedList())
+    {
+    }
+    Walk(const Walk &) = delete;
+    Walk &operator=(const Walk &) = delete;
+    ~Walk()
+    {
+        library.visited_list_pool_->releaseVisitedList(visited);
+    }
+
+    // Down through the thinner layers, to a node of the lowest that is near.
+    Near descend()
+    {
+        Near best(0, library.enterpoint_node_);
+        measure(&best, 1);
+        for (int level = library.maxlevel_; level > 0; level--) {
+            hnswlib::tableint from;
+            do {
+                from = best.second;
+                size_t count = look_around(from, level, false);
+                for (size_t i = 0; i < count; i++)
+                    if (around[i].first < best.first)
+                        best = around[i];
+            } while (best.second != from);
+        }
+        return best;
+    }
+
+    // The `breadth` nearest that the lowest layer leads to from there, the farthest on top.
+    std::priority_queue<Near> spread(const Near &start, size_t breadth)
+    {
+        std::priority_queue<Near> nearest;
+        std::priority_queue<Near, std::vector<Near>, std::greater<Near>> open;
+        nearest.push(start);
+        open.push(start);
+        visited->mass[start.second] = visited->curV;
+        while (!open.empty() &&
+               (nearest.size() < breadth || open.top().first <= nearest.top().first)) {
+            const hnswlib::tableint from = open.top().second;
+            open.pop();
+            size_t count = look_around(from, 0, true);
+            for (size_t i = 0; i < count; i++) {
+                if (nearest.size() == breadth && around[i].first >= nearest.top().first)
+                    continue;
+                open.push(around[i]);
+                nearest.push(around[i]);
+                if (nearest.size() > breadth)
+                    nearest.pop();
+            }
+        }
+        return nearest;
+    }
+
+  private:
+    // Fills `around` with the nodes that one leads to, those not yet visited if so wanted.
+    size_t look_around(hnswlib::tableint from, int level, bool new_ones)
+    {
+        hnswlib::linklistsizeint *list = library.get_linklist_at_level(from, level);
+        size_t links = library.getListCount(list), count = 0;
+        for (size_t i = 1; i <= links; i++) {
+            const hnswlib::tableint node = list[i];
+            if (new_ones && visited->mass[node] == visited->curV)
+                continue;
+            if (new_ones)
+                visited->mass[node] = visited->curV;
+            __builtin_prefetch(library.getExternalLabeLp(node));
+            around[count++].second = node;
+        }
+        measure(around, count);
+        return count;
+    }
+
+    const uint16_t *vector_of(hnswlib::tableint node) const
+    {
+        return graph.vectors + library.getExternalLabel(node) * graph.width;
+    }
+
+    void fetch(const uint16_t *vector) const
+    {
+        const char *bytes = reinterpret_cast<const char *>(vector);
+        for (size_t i = 0; i < graph.width * sizeof *vector; i += CACHE_LINE)
+            __builtin_prefetch(bytes + i);
+    }
+
+    void measure(Near *nodes, size_t count) const
+    {
+        if (count > 0)
+            fetch(vector_of(nodes[0].second));
+        for (size_t i = 0; i < count; i++) {
+            if (i + 1 < count)
+                fetch(vector_of(nodes[i + 1].second));
+            nodes[i].first = graph.space.distance(query, vector_of(nodes[i].second));
+        }
+    }
+
+    const plo_graph &graph;
+    const Library &library;
+    const uint16_t *query;
+    hnswlib::VisitedList *visited;
+    Near around[2 * LINKS];
+};
+
+} // namespace
+
 extern "C" int plo_graph_search(const struct plo_graph *graph, const uint16_t *query, size_t wanted,
                                 size_t breadth, size_t *places, size_t *found,
                                 struct pipilo_error *err)
 {
     try {
-        distance_t distance = graph->space.place_of(query);
-        // The library looks as broad as what is asked for.
-        auto nearest = graph->library.searchKnn(&distance, std::max(wanted, breadth));
+        Walk walk(*graph, query);
+        auto nearest = walk.spread(walk.descend(), std::max(wanted, breadth));
         while (nearest.size() > wanted)
             nearest.pop();
         for (*found = 0; !nearest.empty(); nearest.pop())
-            places[(*found)++] = nearest.top().second;
+            places[(*found)++] = graph->library.getExternalLabel(nearest.top().second);
         return 0;
     } catch (const std::exception &) {
         return plo_fail_nomem(err, 0);
