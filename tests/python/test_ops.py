@@ -230,18 +230,24 @@ def test_clients_that_are_not_installed(op, monkeypatch, tmp_path):
         getattr(ops.ann_insert, op)(*args).get_op()
 
 
-def test_ann_search_reads_a_store_of_pictures(tmp_path):
+@pytest.mark.parametrize("bits, numbers", [(32, "<f4"), (16, "<f2")])
+def test_ann_search_reads_a_store_of_pictures(tmp_path, bits, numbers):
     np = pytest.importorskip("numpy")
     path = tmp_path / "photos.db"
     db = sqlite3.connect(path)
+    db.execute("CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    db.execute("INSERT INTO meta VALUES('vector', ?)", (f"float{bits} little-endian",))
     db.execute("CREATE TABLE rows(row INTEGER PRIMARY KEY, source TEXT NOT NULL, vector BLOB)")
     for row in range(10):
-        vector = None if row == 3 else np.eye(10, dtype="<f4")[row].tobytes()
+        vector = None if row == 3 else np.eye(10, dtype=numbers)[row].tobytes()
         db.execute("INSERT INTO rows VALUES(?, ?, ?)", (row, f"{row}.jpg", vector))
     db.commit()
     db.close()
-    hits = ops.ann_search.sqlite(str(path), limit=2)(np.eye(10)[4] + 0.1 * np.eye(10)[7])
+    search = ops.ann_search.sqlite(str(path), limit=2)
+    hits = search(np.eye(10)[4] + 0.1 * np.eye(10)[7])
     assert [(number, source) for number, _, source in hits] == [(4, "4.jpg"), (7, "7.jpg")]
+    with pytest.raises(ValueError, match="row 0 has 10 values, the query 9"):
+        search(np.ones(9))
 
 
 def test_registered_names_win_over_shipped_ones():

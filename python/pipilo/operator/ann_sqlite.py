@@ -1,7 +1,7 @@
 """ann_insert.sqlite and ann_search.sqlite: vectors and what belongs to them in one SQLite file.
 
-ann_search.sqlite also reads the stores that `pipilo embed -o photos.db` and write_sqlite make. The
-search is exact: every vector is compared, in blocks, so memory stays flat.
+ann_search.sqlite also reads the stores that `pipilo embed -o photos.db` and write_sqlite make, in 32
+or in 16 bits. The search is exact: every vector is compared, in blocks, so memory stays flat.
 """
 
 from __future__ import annotations
@@ -143,9 +143,21 @@ class AnnSearch(PyOperator):
         return scores
 
 
+def _has_table(db: sqlite3.Connection, name: str) -> bool:
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return db.execute(sql, (name,)).fetchone() is not None
+
+
 def _is_own(db: sqlite3.Connection) -> bool:
-    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ann'"
-    return db.execute(sql).fetchone() is not None
+    return _has_table(db, "ann")
+
+
+def _dtype(db: sqlite3.Connection) -> np.dtype:
+    """Of the vectors: a store made with dtype='f16' keeps them in 16 bits, and says so."""
+    kept = None
+    if not _is_own(db) and _has_table(db, "meta"):
+        kept = db.execute("SELECT value FROM meta WHERE key = 'vector'").fetchone()
+    return np.dtype("<f2" if kept == ("float16 little-endian",) else "<f4")
 
 
 def _blocks(db: sqlite3.Connection, dim: int) -> Iterator[tuple[list[int], np.ndarray]]:
@@ -155,13 +167,15 @@ def _blocks(db: sqlite3.Connection, dim: int) -> Iterator[tuple[list[int], np.nd
         if _is_own(db)
         else "SELECT row, vector FROM rows WHERE vector IS NOT NULL ORDER BY row"
     )
+    dtype = _dtype(db)
     cursor = db.execute(table)
     while rows := cursor.fetchmany(BLOCK):
         for number, blob in rows:
-            if len(blob) != 4 * dim:
-                raise ValueError(f"row {number} has {len(blob) // 4} values, the query {dim}")
-        data = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4")
-        yield [number for number, _ in rows], data.reshape(len(rows), dim)
+            if len(blob) != dtype.itemsize * dim:
+                values = len(blob) // dtype.itemsize
+                raise ValueError(f"row {number} has {values} values, the query {dim}")
+        data = np.frombuffer(b"".join(blob for _, blob in rows), dtype=dtype)
+        yield [number for number, _ in rows], data.astype("<f4").reshape(len(rows), dim)
 
 
 def _meta(db: sqlite3.Connection, number: int) -> tuple:
