@@ -2,8 +2,8 @@
 //
 // A node turns rows of its input columns into calls (feed.c), a thread makes the call, and the
 // results go to the output columns in the order of the calls (emit.c). A node whose operator is
-// stateless has several calls under way; the list keeps their order. run.c chooses who does what
-// next.
+// stateless has several calls under way; the list keeps their order. schedule.c chooses who does
+// what next, step.c does it.
 //
 // Locks: `lock` guards everything in the run, its nodes, calls and columns, except inside a call,
 // which belongs to the thread that makes it. It is not held while an operator runs, and no other
@@ -98,15 +98,26 @@ struct pipilo_run {
 
 // run.c -------------------------------------------------------------------------------------
 
-// Works on the run until there is nothing to do for a pool thread.
-void plo_run_work(pipilo_run *run);
-
 void plo_run_retain(pipilo_run *run);
 void plo_run_release(pipilo_run *run);
 
-// Locks; unlocks and then does what was noted for the budget and the pool.
+// schedule.c --------------------------------------------------------------------------------
+
+// Works on the run until there is nothing to do for a pool thread.
+void plo_run_work(pipilo_run *run);
+
+// Locks; unlocks and then does what was noted for the budget and the pool. With `tell_others`
+// false the pool is not told of work: the calling thread goes on with it itself.
 void plo_run_lock(pipilo_run *run);
 void plo_run_unlock(pipilo_run *run);
+void plo_run_unlock_for(pipilo_run *run, bool tell_others);
+
+// Called by the budget, on whatever thread gave bytes back, for a row that waits for some.
+void plo_run_wake(struct plo_budget_waiter *waiter);
+
+// With the lock held: whether nothing more will be begun, and whether the user can have a row.
+bool plo_run_over(const pipilo_run *run);
+bool plo_run_row_ready(pipilo_run *run);
 
 // Fails the run as a whole, unless it failed already.
 void plo_run_fail(pipilo_run *run, const struct pipilo_error *err);
@@ -118,6 +129,19 @@ int plo_run_judge(pipilo_run *run, pipilo_value *value, struct pipilo_error *err
 // With the lock held: makes one step of some node if there is one for this thread, or waits until
 // something changed or `until_ns` (plo_clock_ns; INT64_MAX: for ever). Only the calling thread.
 void plo_run_help(pipilo_run *run, int64_t until_ns);
+
+// The waiting alone.
+void plo_run_wait(pipilo_run *run, int64_t until_ns);
+
+// step.c ------------------------------------------------------------------------------------
+
+// Whether only the thread that drives the run may step the node.
+bool plo_node_caller_only(const struct plo_node *node);
+
+// Whether there is something to do for the node now, and doing it. The step unlocks the run while
+// an operator works; a failure fails the run.
+bool plo_node_has_step(struct plo_node *node);
+void plo_node_step(struct plo_node *node);
 
 // feed.c ------------------------------------------------------------------------------------
 
