@@ -315,6 +315,9 @@ int plo_search_run(struct plo_search *search, const struct plo_search_source *so
     struct job job = { .search = search, .source = source, .err = err };
     job.block = between(1, BLOCK_FLOATS / search->dim, BLOCK_ROWS);
     job.tile = between(1, TILE_FLOATS / search->dim, TILE_ROWS);
+    // A row that meets all queries at once is best made floats just before.
+    if (source->halves && search->count < PLO_DOT_FEW)
+        job.tile = 1;
     size_t rows = source->rows > 0 ? (size_t)source->rows : 0;
     // To start a thread takes as long as to compare a block.
     threads = between(1, rows / job.block / 2, threads > 0 ? threads : 1);
