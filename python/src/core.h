@@ -58,7 +58,8 @@ void plopy_leave(bool before);
 // Drops a reference to a Python object, on any thread: the `release` of every value's peer.
 void plopy_release(void *object);
 
-// Lets go of what is queued or kept, with the GIL held and no lock of the library.
+// Lets go of what is queued or kept and says the lines that wait, with the GIL held and no lock of
+// the library.
 void plopy_drain(void);
 
 // After the interpreter's end nothing can be let go any more.
@@ -67,14 +68,20 @@ void plopy_drops_close(void);
 // Has a child of fork() begin with an empty queue: what it held belongs to the parent.
 void plopy_register_fork(void);
 
+// --- memory.c: what the library says ----------------------------------------------------------
+
+// Hands the library's lines that wait to the package, with the GIL held; an exception that is set
+// stays.
+void plopy_say_lines(void);
+
 // --- values.c and arrays.c: objects to values and back ---------------------------------------
 
 // What the package hands in at import: its own classes, so that the extension needs no import.
 struct plopy_types {
     PyObject *empty;      // the one Empty()
-    PyObject *image;      // make_image(buffer, height, width, mode)
+    PyObject *image;      // make_image(buffer, mode)
     PyObject *array;      // make_array(buffer)
-    PyObject *node_error; // node_error(where, message, cause) -> RuntimeError
+    PyObject *node_error; // node_error(where, message, kind, cause) -> RuntimeError
     PyObject *generator;  // types.GeneratorType
     PyObject *path;       // os.PathLike
 };

@@ -97,6 +97,7 @@ void plopy_drain(void)
     while (drive != NULL && drive->count > 0)
         Py_DECREF(drive->drops[--drive->count]);
     drain_queue();
+    plopy_say_lines();
 }
 
 void plopy_drive_begin(struct plopy_drive *drive)

@@ -3,7 +3,7 @@
 //
 // The library calls from whatever thread sees that memory is short, one that must not take the GIL
 // perhaps. An event is written into a pipe that a Python thread reads (memory.py); a line is queued
-// for the main thread.
+// for whoever comes first: a thread that drives a run, or the main thread.
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -88,6 +88,9 @@ enum { KEPT = 16 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
 static char *lines[KEPT];
 static int count;
+static bool asked; // the main thread, to come
+
+static int waiting; // atomic: whether there are lines
 
 static PyObject *say; // what a line is given to, or NULL; the GIL guards it
 
@@ -97,26 +100,45 @@ static void say_line(const char *text)
         return;
     PyObject *line = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
     PyObject *result = line != NULL ? PyObject_CallFunctionObjArgs(say, line, NULL) : NULL;
-    if (result == NULL)
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        // It is for the program that this line came into.
+        PyErr_Clear();
+        PyErr_SetInterrupt();
+    } else if (result == NULL) {
         PyErr_WriteUnraisable(say);
+    }
     Py_XDECREF(result);
     Py_XDECREF(line);
 }
 
-// On the main thread, with the GIL.
-static int say_lines(void *unused)
+void plopy_say_lines(void)
 {
     char *now[KEPT];
-    (void)unused;
+    PyObject *type, *value, *traceback;
+    if (!__atomic_load_n(&waiting, __ATOMIC_ACQUIRE))
+        return;
     pthread_mutex_lock(&lock);
     int length = count;
     memcpy(now, lines, sizeof now);
     count = 0;
+    __atomic_store_n(&waiting, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&lock);
+    PyErr_Fetch(&type, &value, &traceback);
     for (int i = 0; i < length; i++) {
         say_line(now[i]);
         free(now[i]);
     }
+    PyErr_Restore(type, value, traceback);
+}
+
+// On the main thread, with the GIL.
+static int pending(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    asked = false;
+    pthread_mutex_unlock(&lock);
+    plopy_say_lines();
     return 0;
 }
 
@@ -125,15 +147,22 @@ static void take_line(void *cookie, const char *line)
     (void)cookie;
     char *copy = strdup(line);
     pthread_mutex_lock(&lock);
-    bool first = count == 0;
     bool kept = copy != NULL && count < KEPT;
+    bool ask = !asked;
     if (kept)
         lines[count++] = copy;
+    __atomic_store_n(&waiting, count > 0, __ATOMIC_RELEASE);
+    asked = true;
     pthread_mutex_unlock(&lock);
     if (!kept)
         free(copy);
-    else if (first)
-        Py_AddPendingCall(say_lines, NULL);
+    // Outside of the lock: the call may run at once on the main thread. Where too many wait already
+    // the next line asks again.
+    if (ask && Py_AddPendingCall(pending, NULL) < 0) {
+        pthread_mutex_lock(&lock);
+        asked = false;
+        pthread_mutex_unlock(&lock);
+    }
 }
 
 // set_log(function): it gets each line; None: nobody does.
@@ -143,7 +172,7 @@ static PyObject *set_log(PyObject *module, PyObject *function)
     (void)module;
     PyObject *before = say;
     pipilo_set_log(function != Py_None ? &log : NULL);
-    say_lines(NULL);
+    plopy_say_lines();
     say = function != Py_None ? Py_NewRef(function) : NULL;
     Py_XDECREF(before);
     return Py_NewRef(Py_None);
@@ -154,6 +183,8 @@ static void after_fork(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     count = 0;
+    waiting = 0;
+    asked = false;
 }
 
 static void register_fork(void)

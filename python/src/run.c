@@ -68,8 +68,7 @@ static int next_row(struct plopy_drive *drive, bool native, pipilo_row **out)
             return -1;
         }
     }
-    if (drive->count > 0)
-        plopy_drain();
+    plopy_drain();
     if (drive->fatal != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(drive->fatal), drive->fatal);
         Py_CLEAR(drive->fatal);

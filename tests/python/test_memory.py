@@ -167,6 +167,25 @@ def test_the_log(caplog):
 
 
 @needs_photos
+def test_the_log_while_the_main_thread_waits(caplog):
+    """Lines are said by the thread that runs, which the main thread may be waiting for."""
+    said = []
+
+    def run():
+        work()
+        said.extend(record.getMessage() for record in caplog.records)
+
+    work()
+    with caplog.at_level(logging.WARNING, logger="pipilo"):
+        with pipilo.memory(soft="1M", hard="1000G", critical="1000G"):
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+        work()
+    assert any("memory is soft" in line for line in said)
+
+
+@needs_photos
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_has_no_action():
     events = []
