@@ -12,6 +12,9 @@ __all__ = ["ArrowTable", "to_arrow"]
 
 _EMPTY = Empty()
 
+# What the formats of columns are called in messages.
+_WORDS = {"b": "bools", "l": "whole numbers", "g": "numbers", "u": "strings", "z": "bytes"}
+
 # Arrow's letters for the element types of arrays.
 _ITEMS = {
     "i1": "c",
@@ -72,10 +75,23 @@ def _format(cell: Any, name: str) -> str:
     item = _ITEMS.get(dtype.str[1:]) if dtype is not None and dtype.isnative else None
     if shape is not None and len(shape) == 1 and shape[0] > 0 and item is not None:
         return f"+w:{shape[0]}:{item}"
-    kind = type(cell).__name__ if shape is None else f"{type(cell).__name__} of shape {shape}"
+    kind = type(cell).__name__
+    if shape is not None:
+        kind += f" of {dtype} and shape {shape}"
     raise TypeError(
         f"column {name} holds a {kind}: Arrow takes vectors, strings, bytes, numbers and bools"
     )
+
+
+def _word(form: str) -> str:
+    """What a format holds, in words."""
+    if form in _WORDS:
+        return _WORDS[form]
+    import numpy
+
+    _, size, letter = form.split(":")
+    item = next(item for item, known in _ITEMS.items() if known == letter)
+    return f"vectors of {size} {numpy.dtype(item)}"
 
 
 def _column(name: str, cells: list[Any]) -> tuple[str, str, bool, Any]:
@@ -85,7 +101,8 @@ def _column(name: str, cells: list[Any]) -> tuple[str, str, bool, Any]:
     if formats == {"l", "g"}:
         formats = {"g"}
     if len(formats) > 1:
-        raise TypeError(f"column {name} holds values of several types: {', '.join(sorted(formats))}")
+        kinds = ", ".join(sorted(map(_word, formats)))
+        raise TypeError(f"column {name} holds values of several types: {kinds}")
     found = formats.pop() if formats else "n"
     if found.startswith("+w"):
         import numpy
@@ -95,8 +112,22 @@ def _column(name: str, cells: list[Any]) -> tuple[str, str, bool, Any]:
 
 
 def _reason(row: Sequence[Any]) -> str | None:
-    errors = [cell for cell in row if isinstance(cell, BaseException)]
-    return None if not errors else str(errors[0].__cause__ or errors[0])
+    """What the row failed by, never without a text; None for one that did not."""
+    error = next((cell for cell in row if isinstance(cell, BaseException)), None)
+    if error is None:
+        return None
+    if error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
+
+
+def _another_name(wanted: str, names: Sequence[str]) -> str:
+    """`wanted`, with a number where the columns have it already."""
+    name, number = wanted, 1
+    while name in names:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
 
 
 def to_arrow(results: DataQueue | Iterable[DataQueue]) -> ArrowTable:
@@ -104,7 +135,7 @@ def to_arrow(results: DataQueue | Iterable[DataQueue]) -> ArrowTable:
 
     A column holds vectors of one length, strings, bytes, numbers or bools; what is None or `Empty()`
     is null. Where rows failed (`on_error='row'`) their values are null and a last column `error` says
-    why. Rows are copied; the results stay as they are. TypeError for other values, ValueError for
+    why; it is `error_2` where the pipeline has an `error`. Rows are copied; the results stay as they are. TypeError for other values, ValueError for
     results of different columns.
     """
     queues = (results,) if isinstance(results, DataQueue) else results
@@ -119,6 +150,6 @@ def to_arrow(results: DataQueue | Iterable[DataQueue]) -> ArrowTable:
     names = names or []
     columns = [_column(name, [row[i] for row in rows]) for i, name in enumerate(names)]
     reasons = [_reason(row) for row in rows]
-    if any(reasons):
-        columns.append(("error", "u", True, reasons))
+    if any(reason is not None for reason in reasons):
+        columns.append((_another_name("error", names), "u", True, reasons))
     return ArrowTable(_core.make_table(tuple(columns), len(columns)), [c[0] for c in columns])

@@ -151,13 +151,15 @@ def _restore(
 ) -> Embeddings:
     """Embeddings again from what was pickled."""
     good = (vectors[row] if text == _OK else None for row, text in enumerate(status))
-    columns = [
+    columns: list[tuple[str, str, bool, Iterable[Any]]] = [
         ("embedding", f"+w:{dim}:f", True, good),
         ("status", "u", False, status),
         ("error", "u", True, (errors.get(row) for row in range(len(status)))),
     ]
     if sources is not None:
-        columns.append(("source", "u", True, sources))
+        # Names of files may be any bytes, and are no strings of Arrow: this column is not lent out.
+        names = [s if s is None else s.encode("utf-8", "surrogateescape") for s in sources]
+        columns.append(("source", "z", True, names))
     table = _core.make_table(tuple(columns), 3)
     return Embeddings(table, dim, fingerprint, sources is not None)
 
@@ -198,6 +200,12 @@ def _items_of(pictures: Any) -> Iterable[Any]:
         return (pictures,)
     if hasattr(pictures, "__arrow_c_stream__") or hasattr(pictures, "__arrow_c_array__"):
         return _core.arrow_items(pictures)
+    if hasattr(pictures, "read"):
+        raise TypeError(f"an open file is no picture: give its name or its bytes, not {pictures!r}")
+    if getattr(pictures, "ndim", 0) == 2:
+        raise TypeError(
+            f"an array of shape {tuple(pictures.shape)} is no picture: one is uint8 [height, width, 3]"
+        )
     alone = isinstance(pictures, (bytes, bytearray, memoryview))
     if alone or getattr(pictures, "ndim", 0) == 3 or not hasattr(pictures, "__iter__"):
         return (pictures,)
@@ -302,7 +310,7 @@ def embed(
 
     The settings are those of `EmbedConfig`. With `on_error='raise'` the first bad picture raises
     RuntimeError. A model that is not there, or a wrong setting, always raises; so does the iterable
-    itself. Ctrl-C ends it at once.
+    itself. TypeError for an open file and an array of two dimensions. Ctrl-C ends it at once.
     """
     config = EmbedConfig(
         os.fspath(model), precision, fast, exif, normalize, device, batch, threads

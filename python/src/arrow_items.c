@@ -33,8 +33,11 @@ static void chunk_free(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     struct ArrowArray *array = &((struct chunk *)object)->array;
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback); // what releases may be Python's
     if (array->release != NULL)
         array->release(array);
+    PyErr_Restore(kind, value, traceback);
     PyObject_Free(object);
     Py_DECREF(type);
 }
@@ -43,9 +46,12 @@ static void items_free(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     struct items *self = (struct items *)object;
+    PyObject *kind, *value, *traceback;
+    PyErr_Fetch(&kind, &value, &traceback);
     Py_XDECREF((PyObject *)self->chunk);
     if (self->stream.release != NULL)
         self->stream.release(&self->stream);
+    PyErr_Restore(kind, value, traceback);
     PyObject_Free(object);
     Py_DECREF(type);
 }
@@ -110,6 +116,17 @@ static int take_array(struct items *self, struct ArrowArray *array)
     return 0;
 }
 
+// Sets the exception for a stream that failed. A reader made in Python that was interrupted can say
+// so in its text alone.
+static void raise_stream(struct items *self)
+{
+    const char *why = self->stream.get_last_error(&self->stream);
+    if (why != NULL && strstr(why, "KeyboardInterrupt") != NULL)
+        PyErr_SetNone(PyExc_KeyboardInterrupt);
+    else
+        PyErr_Format(PyExc_OSError, "the Arrow stream failed: %s", why != NULL ? why : "no reason");
+}
+
 // The next array of the stream; without a chunk afterwards, the end. Making it may take long.
 static int next_chunk(struct items *self)
 {
@@ -129,10 +146,8 @@ static int next_chunk(struct items *self)
     self->busy = false;
     if (PyErr_Occurred() != NULL)
         result = -1;
-    else if (result != 0) {
-        const char *why = self->stream.get_last_error(&self->stream);
-        PyErr_Format(PyExc_OSError, "the Arrow stream failed: %s", why != NULL ? why : "no reason");
-    }
+    else if (result != 0)
+        raise_stream(self);
     if (result == 0 && array.release != NULL)
         return take_array(self, &array);
     return result == 0 ? 0 : -1;
@@ -274,14 +289,19 @@ static int take_stream(struct items *self, PyObject *capsule)
     }
     self->stream = *stream;
     stream->release = NULL;
-    if (self->stream.get_schema(&self->stream, &schema) != 0) {
-        const char *why = self->stream.get_last_error(&self->stream);
-        PyErr_Format(PyExc_OSError, "the Arrow stream failed: %s", why != NULL ? why : "no reason");
-        return -1;
-    }
-    bool good = take_type(self, &schema);
-    schema.release(&schema);
-    return good ? 0 : -1;
+    int result;
+    Py_BEGIN_ALLOW_THREADS; // reading the head of a file may take long
+    result = self->stream.get_schema(&self->stream, &schema);
+    Py_END_ALLOW_THREADS;
+    if (PyErr_Occurred() != NULL)
+        result = -1;
+    else if (result != 0)
+        raise_stream(self);
+    if (result == 0 && !take_type(self, &schema))
+        result = -1;
+    if (schema.release != NULL)
+        schema.release(&schema);
+    return result == 0 ? 0 : -1;
 }
 
 static int take_pair(struct items *self, PyObject *pair)

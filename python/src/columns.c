@@ -25,8 +25,12 @@ static int add_number(struct plopy_column *column, PyObject *cell)
         long long whole;
         char bit;
     } number;
-    if (number_bytes(column, cell, &number) < 0)
+    if (number_bytes(column, cell, &number) < 0) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_Format(PyExc_OverflowError, "column %s: %S is no number of 64 bits", column->name,
+                         cell);
         return -1;
+    }
     enum plopy_table_result result = plopy_column_add(column, &number, sizeof number);
     if (result != PLOPY_ADDED)
         plopy_table_raise(result);

@@ -272,6 +272,50 @@ def test_a_stream_that_fails():
         embed(reader, MODEL)
 
 
+def test_a_reader_that_is_interrupted():
+    """pyarrow makes a text of what the reader raised."""
+    def batches():
+        yield pa.record_batch({"p": pa.array(PICTURES)})
+        raise KeyboardInterrupt
+
+    for on_error in ("row", "raise"):
+        reader = pa.RecordBatchReader.from_batches(pa.schema([("p", pa.binary())]), batches())
+        with pytest.raises(KeyboardInterrupt):
+            embed(reader, MODEL, on_error=on_error)
+
+
+def test_a_schema_that_takes_long():
+    """get_schema is getchar() of the C library: it waits for what another Python thread writes."""
+    code = """
+import ctypes, os, sys, threading, pipilo
+sys.setswitchinterval(1000)  # the other thread runs when this one gives up the GIL, and not before
+read, write = os.pipe()
+os.dup2(read, 0)
+begun = threading.Event()
+def other():
+    begun.wait()
+    os.write(write, b"x")
+threading.Thread(target=other).start()
+call = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+def release(stream):
+    ctypes.c_void_p.from_address(stream + 3 * 8).value = None
+functions = [ctypes.CDLL(None).getchar, call(0), call(lambda stream: None), call(release)]
+stream = (ctypes.c_void_p * 5)(*[ctypes.cast(f, ctypes.c_void_p).value for f in functions])
+new = ctypes.pythonapi.PyCapsule_New
+new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+class Column:
+    def __arrow_c_stream__(self, requested_schema=None):
+        begun.set()
+        return new(ctypes.addressof(stream), b"arrow_array_stream", None)
+try:
+    pipilo.embed(Column(), "null:16")
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "the Arrow stream failed: no reason\n", done.stderr
+
+
 def test_a_column_lives_until_its_rows_are_done():
     memory = np.frombuffer(b"".join(PICTURES), "uint8").copy()
     gone = weakref.ref(memory)
@@ -340,6 +384,36 @@ def test_failed_rows():
     table = pa.table(to_arrow(p.stream([1, 0, 4], on_error="row")))
     assert table.to_pydict() == {"x": [1, 0, 4], "y": [1.0, None, 0.25],
                                  "error": [None, "division by zero", None]}
+
+
+def test_exceptions_without_a_text():
+    def fails(x):
+        raise KeyError
+
+    p = pipe.input("x").map("x", "y", fails).output("y")
+    table = pa.table(to_arrow(p.stream([1, 2], on_error="row")))
+    assert table.to_pydict() == {"y": [None, None], "error": ["KeyError", "KeyError"]}
+
+
+def test_a_column_called_error():
+    p = pipe.input("error").map("error", "y", lambda x: 1 / x).output("error", "y")
+    table = to_arrow(p.stream([1, 0], on_error="row"))
+    assert table.names == ("error", "y", "error_2")
+    assert pa.table(table).to_pydict() == {"error": [1, 0], "y": [1.0, None],
+                                           "error_2": [None, "division by zero"]}
+
+
+def test_what_is_wrong_with_a_column_is_said_in_words():
+    same = pipe.input("x").output("x")
+    for values, what in (
+        ([np.zeros(3, "f4"), np.zeros(4, "f8"), 5, True],
+         "column x .* bools, vectors of 3 float32, vectors of 4 float64, whole numbers"),
+        ([np.zeros((2, 2), "i2")], r"column x holds a ndarray of int16 and shape \(2, 2\)"),
+        ([np.zeros(3, "c8")], r"column x holds a ndarray of complex64 and shape \(3,\)"),
+        ([1, 1 << 70], f"column x: {1 << 70} is no number of 64 bits"),
+    ):
+        with pytest.raises((TypeError, OverflowError), match=what):
+            to_arrow(same.stream(values))
 
 
 def test_mixed_and_missing_values():

@@ -128,6 +128,16 @@ def test_names_in_any_bytes(tmp_path):
     assert found.sources == [name] and found.status == ["ok"]
 
 
+def test_what_is_no_picture_nor_many(folder):
+    """Their lines or rows are not taken for pictures."""
+    with open(folder / "0.png", "rb") as file:
+        for given in (file, io.BytesIO(file.read())):
+            with pytest.raises(TypeError, match="an open file is no picture"):
+                embed(given, MODEL)
+    with pytest.raises(TypeError, match=r"an array of shape \(30, 40\) is no picture"):
+        embed(np.zeros((30, 40), "uint8"), MODEL)
+
+
 def test_a_folder_names_its_rows_and_counts_what_it_skips(folder, tmp_path):
     (tmp_path / "below").mkdir()
     for name in ("a.png", "below/b.png", ".hidden.png", "note.txt"):
@@ -225,6 +235,14 @@ def test_pickled(folder):
         assert again.vectors.tobytes() == found.vectors.tobytes()
         for name in ("status", "errors", "sources", "dim", "fingerprint"):
             assert getattr(again, name) == getattr(found, name)
+
+
+def test_names_in_any_bytes_pickled(tmp_path):
+    name = os.fsdecode(os.fsencode(str(tmp_path)) + b"/\xff\xe9.png")
+    picture(1).save(name)
+    found = embed(tmp_path, MODEL)
+    assert found.sources == [name]
+    assert pickle.loads(pickle.dumps(found)).sources == [name]
 
 
 SOAK = """
