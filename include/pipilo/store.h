@@ -89,8 +89,9 @@ PIPILO_API int pipilo_store_vectors(float *out, pipilo_store *store, int64_t fir
 // --------------------------------------------------------------------------------------
 
 // An index lets a search look at a few hundred rows instead of all, and miss a near one now and
-// then. It is a file of its own, by default STORE.index, of about 2 x dim + 300 bytes a row, and
-// belongs to the store as it was: after a change it is refused (PIPILO_EMISMATCH) and made anew.
+// then. It is a file of its own, by default STORE.index, of about 2 x dim + 300 bytes a distinct
+// vector, and belongs to the store as it was: after a change it is refused (PIPILO_EMISMATCH) and
+// made anew.
 typedef struct pipilo_index pipilo_index;
 
 struct pipilo_index_options {

@@ -1,7 +1,10 @@
 // store_index.c: making and opening the index of a store (the public side is <pipilo/store.h>).
 //
-// The file is written from front to back beside its name: the vectors, which the graph is then made
-// over where they lie; the row numbers; the graph; and the header last.
+// The file is written from front to back beside its name: the vectors, each once, which the graph
+// is then made over where they lie; the rows that have each; the graph; and the header last.
+//
+// Each once, because a graph links a vector to its nearest: a few hundred that are the same would
+// be linked to each other only, and no way would lead out or in.
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,6 +21,7 @@
 #include "core/live.h"
 #include "flow/pool.h"
 #include "ops/process.h"
+#include "search/distinct.h"
 #include "table/outfile.h"
 
 enum {
@@ -31,8 +35,13 @@ struct build {
     pipilo_store *store;
     struct pipilo_index_options options;
     struct plo_outfile out;
-    int64_t *rows; // of the vectors
-    size_t count;
+    int64_t *rows;    // that have a vector
+    uint32_t *places; // of the vector of each of them
+    size_t row_count;
+    size_t count; // vectors
+    struct plo_distinct distinct;
+    uint16_t *unit;  // the vector at hand
+    uint16_t *other; // one it may be the same as
     struct plo_graph *graph;
     size_t next; // vector to be added; atomic
     int result;  // guarded by the lock
@@ -71,20 +80,41 @@ static int tell(struct build *build, int64_t done)
 
 // --- the vectors ---------------------------------------------------------------------------------
 
-static int write_block(struct build *build, int64_t first, size_t count, const float *vectors,
-                       const uint8_t *valid, uint16_t *unit)
+// Whether the vector at a place is the one at hand: read again from the file.
+static int same_as_unit(void *cookie, size_t place)
 {
-    size_t dim = build->store->info.dim;
+    struct build *build = cookie;
+    size_t size = build->store->info.dim * sizeof *build->unit;
+    PLO_TRY(plo_outfile_flush(&build->out, build->err));
+    ssize_t got =
+        pread(build->out.fd, build->other, size, (off_t)(PLO_INDEX_HEADER + place * size));
+    if (got != (ssize_t)size)
+        return plo_fail_errno(build->err, got < 0 ? -errno : -EIO, "cannot read what was written");
+    return memcmp(build->unit, build->other, size) == 0;
+}
+
+static int write_block(struct build *build, int64_t first, size_t count, const float *vectors,
+                       const uint8_t *valid)
+{
+    size_t dim = build->store->info.dim, size = dim * sizeof *build->unit;
     for (size_t i = 0; i < count; i++) {
-        if (!valid[i] || !plo_index_unit(unit, vectors + i * dim, dim))
+        size_t place = build->count;
+        if (!valid[i] || !plo_index_unit(build->unit, vectors + i * dim, dim))
             continue;
-        PLO_TRY(plo_outfile_write(&build->out, unit, dim * sizeof *unit, build->err));
-        build->rows[build->count++] = first + (int64_t)i;
+        PLO_TRY(plo_distinct_find(&build->distinct, plo_checksum(build->unit, size), &place,
+                                  same_as_unit, build));
+        if (place == build->count) {
+            PLO_TRY(plo_outfile_write(&build->out, build->unit, size, build->err));
+            build->count++;
+        }
+        build->rows[build->row_count] = first + (int64_t)i;
+        build->places[build->row_count++] = (uint32_t)place;
     }
     return 0;
 }
 
-static int write_vectors(struct build *build)
+// All blocks of the store, after the place of the header.
+static int write_blocks(struct build *build)
 {
     static const uint8_t zeros[PLO_INDEX_HEADER];
     size_t dim = build->store->info.dim, block = BLOCK_FLOATS / dim;
@@ -92,27 +122,42 @@ static int write_vectors(struct build *build)
     block = block < 1 ? 1 : block > BLOCK_ROWS ? BLOCK_ROWS : block;
     float *vectors = plo_alloc_aligned(block * dim * sizeof *vectors);
     uint8_t *valid = plo_alloc0(block, 1);
-    uint16_t *unit = plo_alloc_aligned(dim * sizeof *unit);
-    int result = vectors == NULL || valid == NULL || unit == NULL
+    int result = vectors == NULL || valid == NULL
                      ? plo_fail_nomem(build->err, block * dim * sizeof *vectors)
                      : plo_outfile_write(&build->out, zeros, sizeof zeros, build->err);
     for (int64_t first = 0; result == 0 && first < rows; first += (int64_t)block) {
         size_t count = rows - first < (int64_t)block ? (size_t)(rows - first) : block;
         result = plo_table_vectors(build->store->table, first, count, vectors, valid, build->err);
         if (result == 0)
-            result = write_block(build, first, count, vectors, valid, unit);
+            result = write_block(build, first, count, vectors, valid);
         if (result == 0)
             result = tell(build, 0);
     }
-    size_t written = build->count * dim * sizeof *unit;
-    size_t padding = (size_t)plo_index_vectors_size(build->count, dim) - written;
+    plo_free(vectors);
+    plo_free(valid);
+    return result;
+}
+
+static int write_vectors(struct build *build)
+{
+    static const uint8_t zeros[sizeof(uint64_t)];
+    size_t dim = build->store->info.dim, size = dim * sizeof *build->unit;
+    build->unit = plo_alloc_aligned(size);
+    build->other = plo_alloc_aligned(size);
+    int result =
+        build->unit == NULL || build->other == NULL
+            ? plo_fail_nomem(build->err, size)
+            : plo_distinct_init(&build->distinct, (size_t)build->store->info.rows, build->err);
+    if (result == 0)
+        result = write_blocks(build);
+    size_t padding = (size_t)plo_index_vectors_size(build->count, dim) - build->count * size;
     if (result == 0)
         result = plo_outfile_write(&build->out, zeros, padding, build->err);
     if (result == 0)
         result = plo_outfile_flush(&build->out, build->err);
-    plo_free(vectors);
-    plo_free(valid);
-    plo_free(unit);
+    plo_distinct_reset(&build->distinct);
+    plo_free(build->unit);
+    plo_free(build->other);
     return result;
 }
 
@@ -204,13 +249,40 @@ static int write_piece(void *cookie, const void *bytes, size_t size, struct pipi
     return plo_outfile_write(cookie, bytes, size, err);
 }
 
-// Row numbers and graph, and the header over what has been written.
+// The rows of each vector: they lie in the order of the store and are put in that of the places.
+static int write_rows(struct build *build)
+{
+    uint64_t *ends = plo_alloc0(build->count + 1, sizeof *ends);
+    int64_t *sorted = plo_alloc0(build->row_count, sizeof *sorted);
+    int result = ends == NULL || sorted == NULL
+                     ? plo_fail_nomem(build->err, build->row_count * sizeof *sorted)
+                     : 0;
+    if (result == 0) {
+        // Counts become beginnings, and those, row by row, ends.
+        for (size_t i = 0; i < build->row_count; i++)
+            ends[build->places[i] + 1]++;
+        for (size_t i = 1; i < build->count; i++)
+            ends[i] += ends[i - 1];
+        for (size_t i = 0; i < build->row_count; i++)
+            sorted[ends[build->places[i]]++] = build->rows[i];
+        result = plo_outfile_write(&build->out, ends, build->count * sizeof *ends, build->err);
+    }
+    if (result == 0)
+        result =
+            plo_outfile_write(&build->out, sorted, build->row_count * sizeof *sorted, build->err);
+    plo_free(ends);
+    plo_free(sorted);
+    return result;
+}
+
+// Rows and graph, and the header over what has been written.
 static int write_rest(struct build *build, const struct plo_index_store *seen)
 {
     size_t vectors = (size_t)plo_index_vectors_size(build->count, seen->dim);
-    size_t rows_at = PLO_INDEX_HEADER + vectors, rows_size = build->count * sizeof *build->rows;
+    size_t rows_at = PLO_INDEX_HEADER + vectors;
+    struct plo_index_sizes sizes = { .count = build->count, .rows = build->row_count };
     uint8_t header[PLO_INDEX_HEADER];
-    PLO_TRY(plo_outfile_write(&build->out, build->rows, rows_size, build->err));
+    PLO_TRY(write_rows(build));
     PLO_TRY(plo_graph_write(build->graph, write_piece, &build->out, build->err));
     PLO_TRY(plo_outfile_flush(&build->out, build->err));
     size_t size = (size_t)build->out.size;
@@ -219,7 +291,8 @@ static int write_rest(struct build *build, const struct plo_index_store *seen)
         return plo_fail_errno(build->err, -errno, "cannot map what was written");
     uint64_t checksum = plo_checksum(bytes + rows_at, size - rows_at);
     munmap(bytes, size);
-    plo_index_header(header, seen, build->count, size - rows_at - rows_size, checksum);
+    sizes.graph = size - rows_at - (sizes.count + sizes.rows) * sizeof(int64_t);
+    plo_index_header(header, seen, &sizes, checksum);
     return plo_outfile_patch(&build->out, 0, header, sizeof header, build->err);
 }
 
@@ -234,6 +307,8 @@ static int make_graph(struct build *build, const struct plo_index_store *seen)
         plo_graph_create(&build->graph, vectors, build->count, (size_t)seen->dim, build->err);
     if (result == 0)
         result = add_all(build);
+    if (result == 0)
+        result = plo_graph_connect(build->graph, build->err);
     if (result == 0)
         result = write_rest(build, seen);
     plo_graph_destroy(build->graph);
@@ -261,7 +336,8 @@ static int build_charged(struct build *build, const char *path)
 {
     char *partial = plo_format("%s.partial", path);
     build->rows = plo_alloc0((size_t)build->store->info.rows, sizeof *build->rows);
-    if (partial == NULL || build->rows == NULL) {
+    build->places = plo_alloc0((size_t)build->store->info.rows, sizeof *build->places);
+    if (partial == NULL || build->rows == NULL || build->places == NULL) {
         plo_free(partial);
         return plo_fail_nomem(build->err, 0);
     }
@@ -297,6 +373,7 @@ int pipilo_index_build(pipilo_store *store, const char *path,
         plo_budget_adjust(-(int64_t)need);
     }
     plo_free(build.rows);
+    plo_free(build.places);
     plo_free(own);
     return result;
 }

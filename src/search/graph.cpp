@@ -362,7 +362,66 @@ class Walk
     Near around[2 * LINKS];
 };
 
+// Marks what the lowest layer leads to from a node.
+void mark_reached(const Library &library, hnswlib::tableint from, std::vector<bool> *reached)
+{
+    std::vector<hnswlib::tableint> open(1, from);
+    (*reached)[from] = true;
+    while (!open.empty()) {
+        hnswlib::linklistsizeint *list = library.get_linklist0(open.back());
+        const size_t links = library.getListCount(list);
+        open.pop_back();
+        for (size_t i = 1; i <= links; i++)
+            if (!(*reached)[list[i]]) {
+                (*reached)[list[i]] = true;
+                open.push_back(list[i]);
+            }
+    }
+}
+
+// Adds a link, or where there is no room lets it take the last one's place, which is given.
+hnswlib::tableint put_link(Library &library, hnswlib::tableint from, hnswlib::tableint to)
+{
+    hnswlib::linklistsizeint *list = library.get_linklist0(from);
+    const unsigned short links = library.getListCount(list);
+    if (links < library.maxM0_) {
+        library.setListCount(list, links + 1);
+        list[links + 1] = to;
+        return to;
+    }
+    std::swap(list[links], to);
+    return to;
+}
+
 } // namespace
+
+extern "C" int plo_graph_connect(struct plo_graph *graph, struct pipilo_error *err)
+{
+    Library &library = graph->library;
+    const hnswlib::tableint entry = library.enterpoint_node_;
+    try {
+        std::vector<bool> reached(library.cur_element_count);
+        mark_reached(library, entry, &reached);
+        for (hnswlib::tableint node = 0; node < reached.size(); node++) {
+            if (reached[node])
+                continue;
+            // From the nearest that is reached. What that led to until now is led to by the node:
+            // nothing is lost.
+            Walk walk(*graph, graph->vectors + library.getExternalLabel(node) * graph->width);
+            auto nearest =
+                walk.spread(Near(std::numeric_limits<float>::max(), entry), BUILD_BREADTH);
+            while (nearest.size() > 1)
+                nearest.pop();
+            const hnswlib::tableint lost = put_link(library, nearest.top().second, node);
+            if (lost != node)
+                put_link(library, node, lost);
+            mark_reached(library, node, &reached);
+        }
+        return 0;
+    } catch (const std::exception &) {
+        return plo_fail_nomem(err, 0);
+    }
+}
 
 extern "C" int plo_graph_search(const struct plo_graph *graph, const uint16_t *query, size_t wanted,
                                 size_t breadth, size_t *places, size_t *found,
@@ -373,8 +432,9 @@ extern "C" int plo_graph_search(const struct plo_graph *graph, const uint16_t *q
         auto nearest = walk.spread(walk.descend(), std::max(wanted, breadth));
         while (nearest.size() > wanted)
             nearest.pop();
-        for (*found = 0; !nearest.empty(); nearest.pop())
-            places[(*found)++] = graph->library.getExternalLabel(nearest.top().second);
+        *found = nearest.size();
+        for (size_t i = *found; i > 0; nearest.pop())
+            places[--i] = graph->library.getExternalLabel(nearest.top().second);
         return 0;
     } catch (const std::exception &) {
         return plo_fail_nomem(err, 0);

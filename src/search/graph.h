@@ -28,6 +28,10 @@ int plo_graph_create(struct plo_graph **out, const uint16_t *vectors, size_t cou
 // PIPILO_ENOMEM.
 int plo_graph_add(struct plo_graph *graph, size_t place, struct pipilo_error *err);
 
+// After all are added, by one thread: leads to vectors that no way leads to, as happens where very
+// many lie next to each other and to nothing else. Errors: PIPILO_ENOMEM.
+int plo_graph_connect(struct plo_graph *graph, struct pipilo_error *err);
+
 // The whole graph as bytes, written by pieces; `write` gives 0 or what is to be returned.
 int plo_graph_write(const struct plo_graph *graph,
                     int (*write)(void *cookie, const void *bytes, size_t size,
@@ -39,8 +43,8 @@ int plo_graph_write(const struct plo_graph *graph,
 int plo_graph_read(struct plo_graph **out, const void *bytes, size_t size, const uint16_t *vectors,
                    size_t count, size_t dim, struct pipilo_error *err);
 
-// The places of about the nearest vectors, at most `wanted`, in no order; the more so the more
-// `breadth` it looks at. `places` has room for them. Errors: PIPILO_ENOMEM.
+// The places of about the nearest vectors, at most `wanted`, the nearest first; the more so the
+// more `breadth` it looks at. `places` has room for them. Errors: PIPILO_ENOMEM.
 int plo_graph_search(const struct plo_graph *graph, const uint16_t *query, size_t wanted,
                      size_t breadth, size_t *places, size_t *found, struct pipilo_error *err);
 

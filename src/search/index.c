@@ -1,8 +1,8 @@
 // index.c: the layout of an index file, and what must hold before it is used (see index.h).
 //
-// What leads somewhere, the header, the row numbers and the graph, has a checksum, and is checked
-// number by number all the same. The vectors have none: whatever bytes they hold, they only steer
-// the search; the scores that it gives are made from the store's own vectors.
+// What leads somewhere, the header, the rows of each vector and the graph, has a checksum, and is
+// checked number by number all the same. The vectors have none: whatever bytes they hold, they only
+// steer the search; the scores that it gives are made from the store's own vectors.
 #include "search/index.h"
 
 #include <errno.h>
@@ -27,21 +27,21 @@ enum {
     DIM_MOST = 1 << 20,
 };
 
-static const char magic[16] = "pipilo-index-1\n";
+static const char magic[16] = "pipilo-index-2\n";
 
 struct header {
     char magic[16];
     struct plo_index_store store;
-    uint64_t count;      // vectors
-    uint64_t graph_size; // bytes
-    uint64_t checksum;   // of row numbers and graph
-    uint64_t own;        // checksum of the members above
+    struct plo_index_sizes sizes;
+    uint64_t checksum; // of rows and graph
+    uint64_t own;      // checksum of the members above
 };
 
 struct plo_index {
     uint8_t *bytes; // the whole file, mapped
     size_t size;
     struct header header;
+    const uint64_t *ends; // for each vector, where its rows end
     const int64_t *rows;
     struct plo_graph *graph;
     uint64_t charged;
@@ -58,11 +58,9 @@ uint64_t plo_index_vectors_size(uint64_t count, uint64_t dim)
 }
 
 void plo_index_header(uint8_t bytes[PLO_INDEX_HEADER], const struct plo_index_store *store,
-                      uint64_t count, uint64_t graph_size, uint64_t checksum)
+                      const struct plo_index_sizes *sizes, uint64_t checksum)
 {
-    struct header header = {
-        .store = *store, .count = count, .graph_size = graph_size, .checksum = checksum
-    };
+    struct header header = { .store = *store, .sizes = *sizes, .checksum = checksum };
     memcpy(header.magic, magic, sizeof magic);
     header.own = own_checksum(&header);
     memset(bytes, 0, PLO_INDEX_HEADER);
@@ -108,12 +106,13 @@ static int map_file(struct plo_index *index, const char *path, struct pipilo_err
 // Sizes that add up to the file's, without overflow on the way.
 static bool sizes_fit(const struct header *header, size_t size)
 {
-    uint64_t left = size - PLO_INDEX_HEADER, dim = header->store.dim, count = header->count;
-    if (count == 0 || dim == 0 || dim > DIM_MOST || count > UINT32_MAX - 2 ||
-        header->graph_size > left)
+    const struct plo_index_sizes *sizes = &header->sizes;
+    uint64_t left = size - PLO_INDEX_HEADER, dim = header->store.dim, count = sizes->count;
+    if (count == 0 || dim == 0 || dim > DIM_MOST || count > UINT32_MAX - 2 || sizes->graph > left ||
+        sizes->rows < count || sizes->rows > left / sizeof(int64_t))
         return false;
-    return plo_index_vectors_size(count, dim) + count * sizeof(int64_t) ==
-           left - header->graph_size;
+    return plo_index_vectors_size(count, dim) + (count + sizes->rows) * sizeof(int64_t) ==
+           left - sizes->graph;
 }
 
 static int check_header(struct plo_index *index, const char *path, struct pipilo_error *err)
@@ -145,26 +144,42 @@ static int check_fresh(const struct plo_index_store *was, const struct plo_index
     return 0;
 }
 
+// Each vector has rows, in their order, all of them in the store.
+static bool rows_fit(const struct plo_index *index)
+{
+    const struct header *header = &index->header;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < header->sizes.count; i++) {
+        uint64_t end = index->ends[i];
+        if (end <= at || end > header->sizes.rows)
+            return false;
+        for (int64_t last = -1; at < end; last = index->rows[at++])
+            if (index->rows[at] <= last || (uint64_t)index->rows[at] >= header->store.rows)
+                return false;
+    }
+    return at == header->sizes.rows;
+}
+
 static int read_rest(struct plo_index *index, const char *path, struct pipilo_error *err)
 {
     const struct header *header = &index->header;
-    size_t vectors = (size_t)plo_index_vectors_size(header->count, header->store.dim);
-    const uint8_t *rows = index->bytes + PLO_INDEX_HEADER + vectors;
-    const uint8_t *graph = rows + header->count * sizeof(int64_t);
-    if (plo_checksum(rows, index->size - PLO_INDEX_HEADER - vectors) != header->checksum)
+    const struct plo_index_sizes *sizes = &header->sizes;
+    size_t vectors = (size_t)plo_index_vectors_size(sizes->count, header->store.dim);
+    const uint8_t *rest = index->bytes + PLO_INDEX_HEADER + vectors;
+    const uint8_t *graph = index->bytes + index->size - sizes->graph;
+    index->ends = (const uint64_t *)(const void *)rest;
+    index->rows = (const int64_t *)(const void *)(index->ends + sizes->count);
+    if (plo_checksum(rest, index->size - PLO_INDEX_HEADER - vectors) != header->checksum ||
+        !rows_fit(index))
         return plo_fail(err, PIPILO_ECORRUPT, "the index %s is damaged: make it anew", path);
-    index->rows = (const int64_t *)(const void *)rows;
-    for (uint64_t i = 0; i < header->count; i++)
-        if (index->rows[i] < 0 || (uint64_t)index->rows[i] >= header->store.rows)
-            return plo_fail(err, PIPILO_ECORRUPT, "the index %s is damaged: make it anew", path);
-    uint64_t need = header->count * PLO_GRAPH_VECTOR_BYTES;
+    uint64_t need = sizes->count * PLO_GRAPH_VECTOR_BYTES;
     if (!plo_budget_charge(need))
         return plo_fail(err, PIPILO_EBUDGET, "the index %s needs %llu MB of memory", path,
                         (unsigned long long)(need >> 20));
     index->charged = need;
-    return plo_graph_read(&index->graph, graph, (size_t)header->graph_size,
+    return plo_graph_read(&index->graph, graph, (size_t)sizes->graph,
                           (const uint16_t *)(const void *)(index->bytes + PLO_INDEX_HEADER),
-                          (size_t)header->count, (size_t)header->store.dim, err);
+                          (size_t)sizes->count, (size_t)header->store.dim, err);
 }
 
 int plo_index_open(struct plo_index **out, const char *path, const struct plo_index_store *store,
@@ -225,11 +240,25 @@ static int ascending(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
+// The rows of the vectors at `places`, the nearest first, as far as there is room.
+static size_t rows_of(const struct plo_index *index, const size_t *places, size_t count,
+                      int64_t *rows, size_t wanted)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = places[i] > 0 ? index->ends[places[i] - 1] : 0;
+        for (; at < index->ends[places[i]] && found < wanted; at++)
+            rows[found++] = index->rows[at];
+    }
+    return found;
+}
+
 int plo_index_search(const struct plo_index *index, const float *query, size_t wanted,
                      int64_t *rows, size_t *found, struct pipilo_error *err)
 {
     size_t dim = (size_t)index->header.store.dim;
-    size_t most = wanted < index->header.count ? wanted : (size_t)index->header.count;
+    uint64_t count = index->header.sizes.count;
+    size_t most = wanted < count ? wanted : (size_t)count;
     uint16_t *unit = plo_alloc_aligned(dim * sizeof *unit);
     size_t *places = plo_alloc0(most, sizeof *places);
     int result = unit == NULL || places == NULL ? plo_fail_nomem(err, most * sizeof *places) : 0;
@@ -239,8 +268,8 @@ int plo_index_search(const struct plo_index *index, const float *query, size_t w
     if (result == 0)
         result = plo_graph_search(index->graph, unit, most, most > BREADTH ? most : BREADTH, places,
                                   found, err);
-    for (size_t i = 0; result == 0 && i < *found; i++)
-        rows[i] = index->rows[places[i]];
+    if (result == 0)
+        *found = rows_of(index, places, *found, rows, wanted);
     if (result == 0 && *found > 1)
         qsort(rows, *found, sizeof *rows, ascending);
     plo_free(unit);

@@ -1,5 +1,5 @@
-// index.h: an index file: vectors of a store in 16 bits and of length 1, the rows they belong to,
-// and a graph over them (graph.h). docs/file-formats.md says how it is laid out.
+// index.h: an index file: the distinct vectors of a store in 16 bits and of length 1, the rows that
+// have each, and a graph over them (graph.h). docs/file-formats.md says how it is laid out.
 //
 // Threads: an open index may be searched from several.
 #ifndef PLO_SEARCH_INDEX_H
@@ -26,10 +26,17 @@ enum { PLO_INDEX_HEADER = 4096 };
 // Bytes that `count` vectors take in the file: what follows them is aligned.
 uint64_t plo_index_vectors_size(uint64_t count, uint64_t dim);
 
+struct plo_index_sizes {
+    uint64_t count; // vectors
+    uint64_t rows;  // that have one
+    uint64_t graph; // bytes
+};
+
 // The first bytes of the file, written last. `checksum` is plo_checksum of what follows the
-// vectors: `count` row numbers of 64 bits, then `graph_size` bytes of graph.
+// vectors, all in 64 bits: for each vector where its rows end in the list of them, and that list;
+// then the graph.
 void plo_index_header(uint8_t header[PLO_INDEX_HEADER], const struct plo_index_store *store,
-                      uint64_t count, uint64_t graph_size, uint64_t checksum);
+                      const struct plo_index_sizes *sizes, uint64_t checksum);
 
 // True where the file begins as an index does, whatever else is wrong with it.
 bool plo_index_is_one(const char *path);
@@ -41,8 +48,9 @@ struct plo_index;
 int plo_index_open(struct plo_index **out, const char *path, const struct plo_index_store *store,
                    struct pipilo_error *err);
 
-// Writes the numbers of about the nearest rows to `rows`, at most `wanted` of them, ascending. The
-// query is as in plo_search_create. Errors: PIPILO_EINVALID, PIPILO_ENOMEM.
+// Writes the numbers of about the nearest rows to `rows`, at most `wanted` of them, ascending; of
+// rows with the same vector, the lowest. The query is as in plo_search_create. Errors:
+// PIPILO_EINVALID, PIPILO_ENOMEM.
 int plo_index_search(const struct plo_index *index, const float *query, size_t wanted,
                      int64_t *rows, size_t *found, struct pipilo_error *err);
 

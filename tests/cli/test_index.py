@@ -67,6 +67,29 @@ def test_it_finds_what_is_near(pipilo, store, vectors):
     assert found >= 0.95 * K * len(asked)
 
 
+@pytest.mark.parametrize("equal", ["half", "most", "blocks", "close"])
+def test_many_equal_vectors_hide_no_other(pipilo, tmp_path, equal):
+    # Blank pictures, placeholders: all of one vector, or all but.
+    random = numpy.random.default_rng(1)
+    made = random.standard_normal((ROWS, 32), dtype=numpy.float32)
+    if equal == "half":
+        made[::2] = made[0]
+    elif equal == "most":
+        made[:-500] = made[0]
+    elif equal == "blocks":
+        made = made[numpy.arange(ROWS) // 150]
+    else:
+        made[::2] = made[0] + 1e-3 * random.standard_normal((ROWS // 2, 32), dtype=numpy.float32)
+    store = write_store(tmp_path / "equal.npy", made)
+    pipilo("index", store, "-q")
+    for row in range(1, ROWS, 178) if equal == "blocks" else range(ROWS - 499, ROWS, 20):
+        rows, scores = rows_of(pipilo, store, row)
+        exact_rows, exact_scores = rows_of(pipilo, store, row, "--exact")
+        assert scores[0] == exact_scores[0] and len(rows) == K and len(set(rows)) == K
+        if equal == "blocks":
+            assert rows == exact_rows
+
+
 def test_it_is_said_and_can_be_left(pipilo, store):
     plain = pipilo("search", store, "--row", "1", "--json")
     assert plain.err == ""

@@ -133,12 +133,55 @@ static void test_cut_bytes(void **state)
                      PIPILO_ECORRUPT);
 }
 
+static void put(uint32_t number)
+{
+    assert_int_equal(keep(NULL, &number, sizeof number, NULL), 0);
+}
+
+enum { LINKS = 16, CLIQUE = 2 * LINKS + 1 };
+
+// A graph whose first nodes lead to each other, as far as there is room, and nothing to the rest.
+static void put_torn(void)
+{
+    const uint32_t head[] = { LINKS, COUNT, 0, 0 };
+    filled = 0;
+    assert_int_equal(keep(NULL, head, sizeof head, NULL), 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        put(i);
+        put(0);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        put(i < CLIQUE ? CLIQUE - 1 : 0);
+        for (uint32_t k = 0; i < CLIQUE && k < CLIQUE; k++)
+            if (k != i)
+                put(k);
+    }
+}
+
+static void test_all_are_found_in_what_was_torn(void **state)
+{
+    (void)state;
+    struct plo_graph *graph = NULL;
+    static size_t places[COUNT];
+    size_t found = 0;
+    plo_graph_destroy(make());
+    put_torn();
+    assert_int_equal(plo_graph_read(&graph, bytes, filled, vectors, COUNT, DIM, NULL), 0);
+    assert_int_equal(plo_graph_search(graph, vectors, COUNT, COUNT, places, &found, NULL), 0);
+    assert_int_equal(found, CLIQUE);
+    assert_int_equal(plo_graph_connect(graph, NULL), 0);
+    assert_int_equal(plo_graph_search(graph, vectors, COUNT, COUNT, places, &found, NULL), 0);
+    assert_int_equal(found, COUNT);
+    plo_graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_cut_bytes),
+        cmocka_unit_test(test_all_are_found_in_what_was_torn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
