@@ -425,7 +425,9 @@ class RuntimePipeline:
     def from_text(cls, text: str) -> RuntimePipeline:
         """The pipeline that a text stands for, as `pipilo run` takes it. Nothing in it is evaluated.
 
-        ValueError with line and column where it is wrong.
+        ValueError where it is wrong, with the line and column of what is; RuntimeError where an operator
+        of it cannot be made. More steps than the interpreter takes in one expression, a thousand or so,
+        are written with names: `a = pipe.input(..)...` and, on the next line, `a.map(..)...`.
 
         >>> RuntimePipeline.from_text("pipe.input('x').output('x')")(1).get()
         [1]

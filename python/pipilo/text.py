@@ -25,14 +25,27 @@ def _wrong(node: ast.AST, what: str) -> ValueError:
 
 
 def _parsed(text: str) -> list[ast.stmt]:
-    """Its statements. One expression may go over several lines as it stands."""
+    """Its statements, placed as in the text. One expression may go over several lines as it stands."""
+    begin = len(text) - len(text.lstrip())
+    line = text.count("\n", 0, begin)
+    indent = begin - (text.rfind("\n", 0, begin) + 1)
     try:
-        return ast.parse(text.strip()).body
+        statements = ast.parse("\n" * line + text.strip()).body
     except SyntaxError as error:
         try:
-            return [ast.Expr(ast.parse(f"({text.strip()})", mode="eval").body)]
+            expression = ast.parse(f"(\n{text}\n)", mode="eval")
         except SyntaxError:
-            raise ValueError(f"pipeline text, line {error.lineno}: {error.msg}") from None
+            column = (error.offset or 1) + (indent if error.lineno == line + 1 else 0)
+            raise ValueError(
+                f"pipeline text, line {error.lineno}, column {column}: {error.msg}"
+            ) from None
+        ast.increment_lineno(expression, -1)
+        return [ast.Expr(expression.body)]
+    for statement in statements if indent > 0 else ():
+        for node in ast.walk(statement):
+            if getattr(node, "lineno", 0) == line + 1:
+                node.col_offset += indent  # type: ignore[attr-defined]
+    return statements
 
 
 class _Reader:
@@ -55,22 +68,34 @@ class _Reader:
         return value
 
     def _value(self, node: ast.expr) -> Any:
+        """Step by step from the inside: a pipe may be any number of calls long."""
+        chain = []
+        while isinstance(node, (ast.Attribute, ast.Call)):
+            chain.append(node)
+            node = node.value if isinstance(node, ast.Attribute) else node.func
+        first = chain[-1] if chain else None
+        if isinstance(node, ast.Name) and isinstance(first, ast.Call):
+            raise _wrong(first, f"{node.id} cannot be called")
+        value = self._plain(node)
+        for link in reversed(chain):
+            if isinstance(link, ast.Attribute):
+                value = self._attribute(link, value)
+            else:
+                value = self._call(link, value)
+        return value
+
+    def _plain(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name):
             if node.id not in self._names:
                 raise _wrong(node, f"there is no {node.id}; a pipeline begins with pipe.input(..)")
             return self._names[node.id]
-        if isinstance(node, ast.Attribute):
-            return self._attribute(node)
-        if isinstance(node, ast.Call):
-            return self._call(node)
         try:
             return ast.literal_eval(node)
         except ValueError:
             what = "a name, string, number, tuple, list, True, False or None is wanted"
             raise _wrong(node, what) from None
 
-    def _attribute(self, node: ast.Attribute) -> Any:
-        owner = self._value(node.value)
+    def _attribute(self, node: ast.Attribute, owner: Any) -> Any:
         if isinstance(owner, _Ops) and not node.attr.startswith("_"):
             return getattr(owner, node.attr)
         if isinstance(owner, _OperatorWrapper) and node.attr in ("revision", "latest"):
@@ -80,23 +105,27 @@ class _Reader:
             raise _wrong(node, f"a pipe has no {node.attr}: {', '.join(_STEPS)}")
         return getattr(owner, node.attr)
 
-    def _call(self, node: ast.Call) -> Any:
-        if isinstance(node.func, ast.Name):
-            raise _wrong(node, f"{node.func.id} cannot be called")
-        called = self._value(node.func)
-        if any(isinstance(arg, ast.Starred) for arg in node.args):
+    def _call(self, node: ast.Call, called: Any) -> Any:
+        if any(isinstance(arg, ast.Starred) for arg in node.args) or any(
+            kw.arg is None for kw in node.keywords
+        ):
             raise _wrong(node, "arguments are written out")
         args = [self._value(arg) for arg in node.args]
-        kws = {str(kw.arg): self._value(kw.value) for kw in node.keywords if kw.arg is not None}
+        kws = {str(kw.arg): self._value(kw.value) for kw in node.keywords}
         try:
             return called(*args, **kws)
-        except TypeError as error:
-            raise _wrong(node, str(error)) from None
+        except (TypeError, ValueError) as error:
+            raise _wrong(node, str(error)) from error
 
 
 def from_text(text: str) -> RuntimePipeline:
     """What `RuntimePipeline.from_text` promises."""
-    made = _Reader().read(_parsed(text))
+    if not isinstance(text, str):
+        raise TypeError(f"the text of a pipeline is wanted, not {text!r}")
+    try:
+        made = _Reader().read(_parsed(text))
+    except RecursionError:
+        raise ValueError("pipeline text: it is nested too deeply: name a part of it") from None
     if not isinstance(made, RuntimePipeline):
         raise ValueError("pipeline text: it ends with .output(..)")
     return made

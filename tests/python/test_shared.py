@@ -202,8 +202,49 @@ def test_from_text():
         ("pipe.input(", "line 1"),
         ("pipe.input('x').output('y')", "not declared"),
         ("[1, 2][0]", "is wanted"),
+        ("pipe.input(**{'x': 1}).output('x')", "line 1, column 1: arguments are written out"),
+        ("pipe.input('x').map('x', 'y', ops.towhee.np_normalize(**{'axis': 0})).output('y')",
+         "line 1, column 31: arguments are written out"),
+        ("\n\npipe.input('a-b').output('x')", "line 3, column 1: Schema can only"),
+        ("\n\n  pipe.input('x', none)", "line 3, column 19: there is no none"),
+        ("\n pipe.input('x')\n   .map('x', 'y', none)", "line 3, column 19: there is no none"),
+        ("\n\n  a = none", "line 3, column 7: there is no none"),
+        ("\n\n  a = = 1", "line 3, column 7: invalid"),
+        ("a = pipe.input('x')\na.map('z', 'z', ops.towhee.np_normalize()).output('z')",
+         "line 2, column 1: .* not declared"),
     ],
 )
 def test_text_that_is_wrong(text, what):
     with pytest.raises(ValueError, match=what.replace("(", r"\(")):
         RuntimePipeline.from_text(text)
+
+
+def test_what_is_no_text_and_an_operator_that_is_not_there():
+    for given in (5, b"pipe.input('x').output('x')", None):
+        with pytest.raises(TypeError, match="text of a pipeline"):
+            RuntimePipeline.from_text(given)
+    with pytest.raises(RuntimeError, match="no operator none.such"):
+        RuntimePipeline.from_text("pipe.input('x').map('x', 'y', ops.none.such()).output('y')")
+
+
+def test_a_long_text():
+    def text(steps, front="pipe.input('x')"):
+        return front + ".map('x', 'x', ops.towhee.np_normalize())" * steps
+
+    p = RuntimePipeline.from_text(text(600) + ".output('x')")
+    assert p(np.float32([3, 4])).get()[0].tolist() == np.float32([0.6, 0.8]).tolist()
+    with pytest.raises(ValueError, match="nested too deeply"):
+        RuntimePipeline.from_text(text(5000) + ".output('x')")
+    named = "\n".join(["a = pipe.input('x')"] + [f"a = {text(500, 'a')}"] * 3 + ["a.output('x')"])
+    assert len(RuntimePipeline.from_text(named).preload()._nodes) == 1502
+
+
+def test_a_long_pipeline_pickles():
+    front = pipe.input("x")
+    for _ in range(1500):
+        front = front.map("x", "x", add_one)
+    half = pickle.loads(pickle.dumps(front))
+    p = half.concat(half.map("x", "y", add_one)).output("x", "y")
+    for again in (pickle.loads(pickle.dumps(p)), copy.deepcopy(p), pickle.loads(pickle.dumps(p, 0))):
+        assert again(1).get() == [1501, 1502]
+        assert again.dag.keys() == p.dag.keys()
