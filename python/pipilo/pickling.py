@@ -1,5 +1,9 @@
 """How pipelines are pickled: by their steps. Where they are unpickled they are built anew, and a model
-that the process has loaded is not loaded again."""
+that the process has loaded is not loaded again.
+
+The steps go flat, each with the places of those before it: pickle calls itself for what is nested, and
+a pipe may be a thousand steps long and more.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from .pipe import RuntimePipeline, _base_name, _Step, _walk
+from .pipe import Pipeline, RuntimePipeline, _base_name, _Step, _walk
 
-__all__ = ["reduce"]
+__all__ = ["reduce", "reduce_pipe"]
+
+_PLAIN = tuple(name for name in _Step.__slots__ if name != "parents")
 
 
 def _takes_any_function() -> bool:
@@ -43,10 +49,46 @@ def _check(last: _Step) -> None:
             )
 
 
+def _flat(last: _Step) -> list[tuple[Any, ...]]:
+    """The steps up to `last`, those before each first."""
+    steps = _walk(last)
+    places = {id(step): place for place, step in enumerate(steps)}
+    return [
+        (tuple(places[id(parent)] for parent in step.parents), *(getattr(step, n) for n in _PLAIN))
+        for step in steps
+    ]
+
+
+def _joined(flat: list[tuple[Any, ...]]) -> _Step:
+    steps: list[_Step] = []
+    for parents, *values in flat:
+        step = _Step.__new__(_Step)
+        step.parents = tuple(steps[place] for place in parents)
+        for name, value in zip(_PLAIN, values, strict=True):
+            setattr(step, name, value)
+        steps.append(step)
+    return steps[-1]
+
+
+def _pipeline(
+    flat: list[tuple[Any, ...]], names: tuple[str, ...], config: Any
+) -> RuntimePipeline:
+    return RuntimePipeline(_joined(flat), names, config)
+
+
+def _pipe(kind: type[Pipeline], flat: list[tuple[Any, ...]]) -> Pipeline:
+    return kind(_joined(flat))
+
+
 def reduce(pipeline: RuntimePipeline) -> tuple[Any, ...]:
     """What `RuntimePipeline.__reduce__` gives. PicklingError for a closed one and for lambdas."""
     if pipeline._core is None:
         raise pickle.PicklingError("The pipeline is closed")
     if not _takes_any_function():
         _check(pipeline._last)
-    return RuntimePipeline, (pipeline._last, pipeline._names, pipeline._config)
+    return _pipeline, (_flat(pipeline._last), pipeline._names, pipeline._config)
+
+
+def reduce_pipe(pipe: Pipeline) -> tuple[Any, ...]:
+    """What `Pipeline.__reduce__` gives: of the same class."""
+    return _pipe, (type(pipe), _flat(pipe._last))

@@ -110,6 +110,11 @@ class Pipeline:
     def __init__(self, last: _Step):
         self._last = last
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .pickling import reduce_pipe
+
+        return reduce_pipe(self)
+
     @classmethod
     def input(cls, *schema: str) -> Pipeline:
         """Begins a pipe with its input columns, all SCALAR."""
