@@ -5,7 +5,8 @@
 #   make test       all tests
 #   make bench      the speed table; make bench-python: the Python package beside the command;
 #                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
-#                   beside fastembed and a script by hand (PEERS="python fastembed towhee")
+#                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
+#                   make bench-search: exact and by an index, beside memory and NumPy
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -19,7 +20,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test test-timm bench bench-peers bench-python bench-towhee install format clean distclean help
+.PHONY: all demo test test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -53,6 +54,11 @@ bench-peers:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@bench/peers.sh $(BUILD)
+
+bench-search:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@bench/search.sh $(BUILD)
 
 bench-towhee:
 	@tools/setup.sh test

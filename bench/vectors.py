@@ -43,20 +43,18 @@ def perturbed(vectors, count, random):
     return copies + noise
 
 
-def write_store(out, like, vectors):
-    """A store of these vectors that says it is as `like`."""
-    numpy.save(out, vectors)
+def write_beside(out, like, rows):
+    """What stands beside the vectors of a store that says it is as `like`."""
     meta = json.loads(like.with_suffix(".meta.json").read_text())
-    meta |= {"rows": len(vectors), "file_marks": "00000000" * len(vectors)}
+    meta |= {"rows": rows, "file_marks": "00000000" * rows}
     out.with_suffix(".meta.json").write_text(json.dumps(meta))
     with open(out.with_suffix(".jsonl"), "w", encoding="utf-8") as lines:
-        for row in range(len(vectors)):
+        for row in range(rows):
             lines.write(json.dumps({"row": row, "source": f"{row}.jpg", "status": "ok", "code": None,
                                     "message": None, "width": 256, "height": 256}) + "\n")
 
 
-def main():
-    program, out, crops, rows = sys.argv[1], pathlib.Path(sys.argv[2]), *map(int, sys.argv[3:5])
+def make_store(program, out, crops, rows):
     random = numpy.random.default_rng(2026)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         folder = pathlib.Path(folder)
@@ -66,7 +64,9 @@ def main():
                         "--quiet"], check=True)
         real = numpy.load(folder / "real.npy")
         vectors = numpy.concatenate([real, perturbed(real, rows - crops, random)])
-        write_store(out, folder / "real.npy", vectors[random.permutation(rows)])
+        numpy.save(out, vectors[random.permutation(rows)])
+        write_beside(out, folder / "real.npy", rows)
 
 
-main()
+if __name__ == "__main__":
+    make_store(sys.argv[1], pathlib.Path(sys.argv[2]), *map(int, sys.argv[3:5]))
