@@ -180,6 +180,44 @@ static void takes_tensors_as_they_are(void **state)
     assert_int_equal(code_at(0, 0), PIPILO_EINVALID);
 }
 
+// What the model sees, made by one step and embedded by another, gives the vector of one step that
+// does both; so do the options that change what it sees.
+static void preprocesses_as_embedding_does(void **state)
+{
+    (void)state;
+    static const char *const options[] = { "", ", exif='ignore'", ", fast=True" };
+    float at_once[24], in_two[24];
+    char text[256];
+    put_bmp("a.bmp", 300, 260, 3);
+    put("text.jpg", "text", 4);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        snprintf(text, sizeof text, EMBED("'null:24'%s"), options[i]);
+        assert_int_equal(run_text(text, "a.bmp"), 0);
+        keep(at_once, 0);
+        snprintf(text, sizeof text,
+                 "pipe.input('p').map('p', 't', ops.image_preprocess('null:24'%s))"
+                 ".map('t', 'v', ops.image_embedding.timm('null:24', skip_preprocess=True))"
+                 ".output('v', 't')",
+                 options[i]);
+        assert_int_equal(run_text(text, "a.bmp"), 0);
+        keep(in_two, 0);
+        assert_memory_equal(at_once, in_two, sizeof at_once);
+        struct pipilo_tensor tensor = tensor_at(0, 1);
+        assert_int_equal(tensor.dtype, PIPILO_F32);
+        assert_int_equal(tensor.count, 3);
+        assert_int_equal(tensor.shape[0], 3);
+        assert_int_equal(tensor.shape[1], 224);
+        assert_int_equal(tensor.shape[2], 224);
+        assert_int_equal(run_text(text, "text.jpg"), 0);
+        assert_int_equal(code_at(0, 0), PIPILO_EFORMAT);
+        assert_string_equal(pipilo_row_error(rows[0])->where, "image_preprocess-0");
+    }
+    assert_int_equal(run_text("pipe.input('p').map('p', 't', ops.image_preprocess('no-model'))"
+                              ".output('t')",
+                              "a.bmp"),
+                     PIPILO_ENOTFOUND);
+}
+
 // What is alive once the pool has let the last run go.
 static void settle(struct pipilo_stats *stats)
 {
@@ -232,6 +270,7 @@ int main(void)
         OPS_TEST(a_list_gives_a_list),
         OPS_TEST(normalizes),
         OPS_TEST(takes_tensors_as_they_are),
+        OPS_TEST(preprocesses_as_embedding_does),
         OPS_TEST(loads_once),
         OPS_TEST(refuses_bad_arguments),
     };
