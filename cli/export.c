@@ -1,73 +1,15 @@
 // export.c: `pipilo export`: timm's models become models of pipilo. timm is Python, so the work is
 // the Python package's (pipilo.export); this finds a Python that has it and becomes that program.
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "commands.h"
+#include "python.h"
 #include "say.h"
-
-extern char **environ;
 
 struct export_options {
     const char *checkpoint, *out;
     bool random, force, quiet;
 };
-
-// -P: a folder `pipilo` where the command is typed is not the package.
-static char probe[] = "import importlib.util as u, sys; "
-                      "sys.exit(sys.version_info < (3, 11) or u.find_spec('pipilo') is None)";
-
-static const char *python_name(void)
-{
-    const char *own = getenv("PIPILO_PYTHON");
-    return own != NULL && *own != '\0' ? own : "python3";
-}
-
-// Runs the probe; its exit status, or a negative errno where there is no such program.
-static int run_probe(const char *python)
-{
-    char dash_p[] = "-P", dash_c[] = "-c";
-    char *name = must(strdup(python));
-    char *words[] = { name, dash_p, dash_c, probe, NULL };
-    posix_spawn_file_actions_t actions;
-    pid_t child;
-    int status = 0;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int result = posix_spawnp(&child, python, &actions, NULL, words, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    free(name);
-    if (result != 0)
-        return -result;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
-// 0, or the exit status after the message.
-static int check_python(const char *python)
-{
-    int result = run_probe(python);
-    if (result == 0)
-        return 0;
-    if (result < 0 && getenv("PIPILO_PYTHON") != NULL)
-        say("PIPILO_PYTHON is %s, which cannot be run: %s", python, strerror(-result));
-    else if (result < 0)
-        say("there is no %s on PATH: timm needs Python 3.11 or newer; PIPILO_PYTHON names another",
-            python);
-    else
-        say("%s has no package pipilo (or is older than 3.11): in pipilo's source folder run "
-            "%s -m pip install '.[timm]'; PIPILO_PYTHON names another Python",
-            python, python);
-    return EXIT_NOT_FOUND;
-}
 
 static int run_export(const void *stored, char **operands, int count)
 {
@@ -78,7 +20,7 @@ static int run_export(const void *stored, char **operands, int count)
         return say_usage("export", "--checkpoint and --random exclude each other");
     if (strncmp(operands[0], "timm:", 5) != 0 || operands[0][5] == '\0')
         return say_usage("export", "'%s' is no timm:NAME, such as timm:resnet50", operands[0]);
-    int status = check_python(python);
+    int status = python_check(python, "timm");
     if (status != 0)
         return status;
     const char *words[16] = { python, "-P", "-m", "pipilo.export", operands[0] };
@@ -97,10 +39,7 @@ static int run_export(const void *stored, char **operands, int count)
         words[n++] = "--force";
     if (options->quiet)
         words[n++] = "--quiet";
-    fflush(stdout);
-    execvp(python, (char *const *)(void *)words);
-    say("%s: %s", python, strerror(errno));
-    return EXIT_NOT_FOUND;
+    return python_become(words);
 }
 
 #define AT(member) offsetof(struct export_options, member)

@@ -26,6 +26,7 @@ const struct command *const commands[] = {
     &models_pull_command,
     &models_cache_command,
     &models_calibrate_command,
+    &models_quantize_command,
     &models_tune_command,
     &export_command,
     &version_command,

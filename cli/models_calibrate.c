@@ -3,15 +3,11 @@
 
 #include <pipilo/pipilo.h>
 
+#include "calibrate.h"
 #include "commands.h"
 #include "drive.h"
 #include "progress.h"
 #include "say.h"
-
-struct calibrate_options {
-    const char *precision, *reference;
-    bool dry, json, quiet;
-};
 
 static int on_picture(void *cookie, int64_t pictures)
 {
@@ -54,13 +50,15 @@ static void print_json(const struct pipilo_calibration *result)
 static void print_result(const struct pipilo_calibration *result, bool other)
 {
     char *count = text_count(result->pictures, "picture"), *worst = text_clean(result->worst);
-    char *against = text_clean(result->reference);
-    printf("%s against f32%s%s over %s\n", result->precision, other ? " of " : "",
-           other ? against : "", count);
+    char *model = text_clean(result->model), *against = text_clean(result->reference);
+    if (other)
+        printf("%s at %s against %s at f32, over %s\n", model, result->precision, against, count);
+    else
+        printf("%s against f32 over %s\n", result->precision, count);
     printf("worst cosine %.5f   %s\n", result->worst_cosine, worst);
     printf("mean cosine  %.5f\n", result->mean_cosine);
-    printf("inference    %.1f a second, f32 %.1f: %.2f times as fast\n", result->rate,
-           result->reference_rate, result->speed);
+    printf("inference    %.1f a second, %s %.1f: %.2f times as fast\n", result->rate,
+           other ? against : "f32", result->reference_rate, result->speed);
     if (result->failed > 0)
         printf("left out     %lld that could not be read\n", (long long)result->failed);
     if (result->card != NULL) {
@@ -71,13 +69,14 @@ static void print_result(const struct pipilo_calibration *result, bool other)
         free(card);
     }
     free(against);
+    free(model);
     free(worst);
     free(count);
 }
 
-static int run_calibrate(const void *stored, char **operands, int count)
+int calibrate(const char *model, char **pictures, int count,
+              const struct calibrate_options *options)
 {
-    const struct calibrate_options *options = stored;
     struct pipilo_calibrate_options how = PIPILO_CALIBRATE_OPTIONS_INIT;
     struct pipilo_calibration *result = NULL;
     struct pipilo_error err;
@@ -89,8 +88,8 @@ static int run_calibrate(const void *stored, char **operands, int count)
     how.cookie = &progress;
     signals_catch();
     progress_begin(&progress, options->quiet);
-    int code = pipilo_model_calibrate(&result, operands[0], (const char *const *)operands + 1,
-                                      (size_t)count - 1, &how, &err);
+    int code = pipilo_model_calibrate(&result, model, (const char *const *)pictures, (size_t)count,
+                                      &how, &err);
     progress_clear(&progress);
     if (code < 0)
         return say_error(&err);
@@ -100,6 +99,11 @@ static int run_calibrate(const void *stored, char **operands, int count)
         print_result(result, options->reference != NULL);
     pipilo_free(result);
     return 0;
+}
+
+static int run_calibrate(const void *stored, char **operands, int count)
+{
+    return calibrate(operands[0], operands + 1, count - 1, stored);
 }
 
 #define AT(member) offsetof(struct calibrate_options, member)

@@ -115,9 +115,13 @@ static PyObject *model_info(PyObject *module, PyObject *args)
     plopy_drive_end(&drive);
     if (result < 0)
         return plopy_raise(&err);
-    PyObject *all = Py_BuildValue("{s:s,s:s,s:s,s:s,s:n}", "name", info->name, "engine",
-                                  info->engine, "precision", info->precision, "fingerprint",
-                                  info->fingerprint, "dim", (Py_ssize_t)info->dim);
+    PyObject *weights = PyUnicode_DecodeFSDefault(info->weights), *all = NULL;
+    if (weights != NULL)
+        all = Py_BuildValue("{s:s,s:s,s:s,s:s,s:n,s:s,s:O}", "name", info->name, "engine",
+                            info->engine, "precision", info->precision, "fingerprint",
+                            info->fingerprint, "dim", (Py_ssize_t)info->dim, "card", info->card,
+                            "weights", weights);
+    Py_XDECREF(weights);
     pipilo_free(info);
     return all;
 }

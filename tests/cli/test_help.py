@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT
 
 COMMANDS = ["embed", "search", "index", "info", "run", "ops", "bench", "models list", "models show",
-            "models import", "models pull", "models cache", "models calibrate", "models tune", "export", "version", "help"]
+            "models import", "models pull", "models cache", "models calibrate",
+            "models quantize", "models tune", "export", "version", "help"]
 PAGES = ["pipilo", "embed", "search", "index", "info", "run", "ops", "bench", "export", "models"]
 
 

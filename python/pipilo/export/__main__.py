@@ -11,20 +11,14 @@ import logging
 import os
 import sys
 import warnings
-from typing import NoReturn
 
 from . import STATUS, ExportError, export
 from .place import say
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        say(f"{message}; `python -m pipilo.export --help` shows what there is")
-        sys.exit(STATUS["invalid_argument"])
+from .words import Parser
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m pipilo.export",
         description="Makes a model of one that timm has: an ONNX file and a card.",
         allow_abbrev=False,

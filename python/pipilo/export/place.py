@@ -87,7 +87,7 @@ class Place:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     if not told:
-                        say(f"{self._name} is being exported by another process; waiting for it")
+                        say(f"{self._name} is being made by another process; waiting for it")
                     told = True
                     fcntl.flock(lock, fcntl.LOCK_EX)
                 if os.path.samestat(os.fstat(lock), os.stat(self._busy)):
