@@ -29,6 +29,7 @@ static uint64_t default_limit(void)
         struct plo_memory_use use;
         plo_memory_use_read(&use);
         bytes = plo_memory_limit(0, &use);
+        plo_memory_marks_complain();
         by_default = bytes;
     }
     return bytes;
@@ -55,31 +56,6 @@ static void enqueue(struct plo_budget_waiter *waiter)
     last = &waiter->next;
 }
 
-// Wakes everyone who waits: each asks again and the first to fit goes on. There is at most one
-// waiter a run.
-static void wake_all(void)
-{
-    size_t count = 0;
-    pthread_mutex_lock(&lock);
-    // Who queues again meanwhile waits for the next bytes.
-    for (struct plo_budget_waiter *waiter = first; waiter != NULL; waiter = waiter->next)
-        count++;
-    for (; count > 0 && first != NULL; count--) {
-        struct plo_budget_waiter *waiter = first;
-        first = waiter->next;
-        if (first == NULL)
-            last = &first;
-        waiter->queued = false;
-        waiter->waking++;
-        pthread_mutex_unlock(&lock);
-        waiter->wake(waiter);
-        pthread_mutex_lock(&lock);
-        waiter->waking--;
-        pthread_cond_broadcast(&woken);
-    }
-    pthread_mutex_unlock(&lock);
-}
-
 void plo_budget_fork(enum plo_fork stage)
 {
     if (stage == PLO_FORK_BEFORE) {
@@ -97,9 +73,47 @@ void plo_budget_fork(enum plo_fork stage)
     pthread_mutex_unlock(&lock);
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(plo_budget_fork);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
+// Wakes everyone who waits: each asks again and the first to fit goes on. There is at most one
+// waiter a run.
+static void wake_all(void)
+{
+    size_t count = 0;
+    take_lock();
+    // Who queues again meanwhile waits for the next bytes.
+    for (struct plo_budget_waiter *waiter = first; waiter != NULL; waiter = waiter->next)
+        count++;
+    for (; count > 0 && first != NULL; count--) {
+        struct plo_budget_waiter *waiter = first;
+        first = waiter->next;
+        if (first == NULL)
+            last = &first;
+        waiter->queued = false;
+        waiter->waking++;
+        pthread_mutex_unlock(&lock);
+        waiter->wake(waiter);
+        take_lock();
+        waiter->waking--;
+        pthread_cond_broadcast(&woken);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 void plo_budget_set(uint64_t bytes)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     limit = bytes;
     by_default = 0;
     pthread_mutex_unlock(&lock);
@@ -108,7 +122,7 @@ void plo_budget_set(uint64_t bytes)
 
 void plo_budget_admit(enum plo_admission what)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     admission = what;
     pthread_mutex_unlock(&lock);
     wake_all();
@@ -122,7 +136,7 @@ enum plo_admission plo_budget_admission(void)
 uint64_t plo_budget_limit(void)
 {
     uint64_t otherwise = default_limit();
-    pthread_mutex_lock(&lock);
+    take_lock();
     uint64_t bytes = limit != 0 ? limit : otherwise;
     pthread_mutex_unlock(&lock);
     return bytes;
@@ -130,7 +144,7 @@ uint64_t plo_budget_limit(void)
 
 uint64_t plo_budget_used(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     uint64_t bytes = used_locked();
     pthread_mutex_unlock(&lock);
     return bytes;
@@ -138,7 +152,7 @@ uint64_t plo_budget_used(void)
 
 uint64_t plo_budget_peak(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     uint64_t bytes = peak;
     pthread_mutex_unlock(&lock);
     return bytes;
@@ -163,7 +177,7 @@ static enum plo_grant reserve(uint64_t bytes, bool begun, struct plo_budget_wait
     if (bytes == 0)
         return PLO_GRANTED;
     uint64_t otherwise = default_limit();
-    pthread_mutex_lock(&lock);
+    take_lock();
     uint64_t most = limit != 0 ? limit : otherwise;
     enum plo_grant grant = bytes > most ? PLO_NEVER : grant_locked(bytes, most, begun);
     if (grant == PLO_GRANTED)
@@ -187,7 +201,7 @@ enum plo_grant plo_budget_reserve_begun(uint64_t bytes, struct plo_budget_waiter
 
 void plo_budget_release(uint64_t bytes)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     reserved -= bytes < reserved ? bytes : reserved;
     bool waiting = first != NULL;
     pthread_mutex_unlock(&lock);
@@ -197,7 +211,7 @@ void plo_budget_release(uint64_t bytes)
 
 void plo_budget_forget(struct plo_budget_waiter *waiter)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     if (waiter->queued) {
         struct plo_budget_waiter **link = &first;
         while (*link != waiter)
@@ -215,7 +229,7 @@ void plo_budget_forget(struct plo_budget_waiter *waiter)
 bool plo_budget_charge(uint64_t bytes)
 {
     uint64_t otherwise = default_limit();
-    pthread_mutex_lock(&lock);
+    take_lock();
     uint64_t most = limit != 0 ? limit : otherwise;
     bool fits = bytes <= INT64_MAX && charged + (int64_t)bytes <= (int64_t)most;
     if (fits)
@@ -227,7 +241,7 @@ bool plo_budget_charge(uint64_t bytes)
 
 void plo_budget_adjust(int64_t bytes)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     charged += bytes;
     note_peak();
     pthread_mutex_unlock(&lock);

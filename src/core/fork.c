@@ -39,14 +39,20 @@ unsigned plo_fork_generation(void)
     return generation;
 }
 
+static void watch(void)
+{
+    pthread_atfork(before, in_parent, in_child);
+}
+
 void plo_fork_add(void (*handler)(enum plo_fork stage))
 {
+    // Not under the lock: a fork in between would leave it held in the child.
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch);
     pthread_mutex_lock(&lock);
     size_t i = 0;
     while (i < count && parts[i] != handler)
         i++;
-    if (count == 0)
-        pthread_atfork(before, in_parent, in_child);
     if (i == count && count < MOST_PARTS)
         parts[count++] = handler;
     pthread_mutex_unlock(&lock);

@@ -16,6 +16,7 @@ enum plo_fork {
 // How many calls of fork() lie between the process that began to use the library and this one.
 unsigned plo_fork_generation(void);
 
+// A part with a lock adds its handler before it first takes the lock, whichever function does.
 // Has `handler` called at each fork; once, however often it is added.
 void plo_fork_add(void (*handler)(enum plo_fork stage));
 

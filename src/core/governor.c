@@ -60,6 +60,19 @@ void plo_governor_fork(enum plo_fork stage)
     pthread_mutex_unlock(&lock);
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(plo_governor_fork);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
 void plo_governor_set_interval(int64_t ns)
 {
     interval = ns;
@@ -126,7 +139,7 @@ static bool step(const struct plo_memory_use *use, struct pipilo_memory_event *e
 static void relieve(void)
 {
     void (*functions[MOST_RELIEFS])(void);
-    pthread_mutex_lock(&lock);
+    take_lock();
     size_t count = relief_count;
     memcpy(functions, reliefs, sizeof functions);
     pthread_mutex_unlock(&lock);
@@ -154,7 +167,7 @@ static void look(void)
     struct pipilo_memory_event event;
     plo_memory_use_read(&use);
     int64_t clock = plo_clock_ns();
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool changed = step(&use, &event);
     bool short_of = event.state > PIPILO_MEMORY_OK;
     bool first = short_of && event.before == PIPILO_MEMORY_OK;
@@ -164,6 +177,7 @@ static void look(void)
     void (*action)(void *, const struct pipilo_memory_event *) = set.action;
     void *cookie = set.cookie;
     pthread_mutex_unlock(&lock);
+    plo_memory_marks_complain();
     if (changed) {
         static const enum plo_admission admission[STATES] = { PLO_ADMIT_ALL, PLO_ADMIT_HALF,
                                                               PLO_ADMIT_ONE, PLO_ADMIT_NONE };
@@ -183,7 +197,7 @@ void plo_governor_tick(void)
     int64_t when = atomic_load_explicit(&due, memory_order_relaxed);
     if (clock < when || !atomic_compare_exchange_strong(&due, &when, clock + interval))
         return;
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool mine = !looking;
     looking = true;
     if (mine)
@@ -192,7 +206,7 @@ void plo_governor_tick(void)
     if (!mine)
         return;
     look();
-    pthread_mutex_lock(&lock);
+    take_lock();
     looking = false;
     pthread_cond_broadcast(&looked);
     pthread_mutex_unlock(&lock);
@@ -200,7 +214,7 @@ void plo_governor_tick(void)
 
 void plo_governor_add_relief(void (*give_back)(void))
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     size_t i = 0;
     while (i < relief_count && reliefs[i] != give_back)
         i++;
@@ -214,15 +228,16 @@ uint64_t plo_governor_room(void)
     struct plo_memory_use use;
     struct plo_memory_marks marks;
     plo_memory_use_read(&use);
-    pthread_mutex_lock(&lock);
+    take_lock();
     plo_memory_marks_find(&marks, &set, &use);
     pthread_mutex_unlock(&lock);
+    plo_memory_marks_complain();
     return marks.total - plo_memory_used(marks.total, &use);
 }
 
 int plo_governor_refuse(uint64_t need, struct pipilo_error *err)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     now.refused++;
     struct plo_governor_stats at = now;
     pthread_mutex_unlock(&lock);
@@ -234,13 +249,13 @@ int plo_governor_refuse(uint64_t need, struct pipilo_error *err)
 
 void plo_governor_stats(struct plo_governor_stats *stats)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool stale = plo_clock_ns() - noted >= interval;
     pthread_mutex_unlock(&lock);
     struct plo_memory_use use;
     if (stale)
         plo_memory_use_read(&use);
-    pthread_mutex_lock(&lock);
+    take_lock();
     if (stale) {
         struct plo_memory_marks marks;
         plo_memory_marks_find(&marks, &set, &use);
@@ -248,6 +263,7 @@ void plo_governor_stats(struct plo_governor_stats *stats)
     }
     *stats = now;
     pthread_mutex_unlock(&lock);
+    plo_memory_marks_complain();
 }
 
 // --- settings ------------------------------------------------------------------------------------
@@ -256,10 +272,11 @@ void plo_governor_set_limit(uint64_t size)
 {
     struct plo_memory_use use;
     plo_memory_use_read(&use);
-    pthread_mutex_lock(&lock);
+    take_lock();
     set.limit = size;
     pthread_mutex_unlock(&lock);
     plo_budget_set(size != 0 ? plo_memory_limit(size, &use) : 0);
+    plo_memory_marks_complain();
 }
 
 int pipilo_memory_set(const struct pipilo_memory *memory, struct pipilo_error *err)
@@ -268,11 +285,9 @@ int pipilo_memory_set(const struct pipilo_memory *memory, struct pipilo_error *e
     struct plo_memory_use use;
     memcpy(&wanted, memory,
            memory->struct_size < sizeof wanted ? memory->struct_size : sizeof wanted);
-    plo_fork_add(plo_budget_fork);
-    plo_fork_add(plo_governor_fork);
     plo_memory_use_read(&use);
     PLO_TRY(plo_memory_marks_check(&wanted, &use, err));
-    pthread_mutex_lock(&lock);
+    take_lock();
     set = wanted;
     noted = INT64_MIN / 2; // the marks are others
     // The action before may be under way; who sets from within it does not wait for itself.
@@ -287,7 +302,7 @@ int pipilo_memory_set(const struct pipilo_memory *memory, struct pipilo_error *e
 void pipilo_memory_get(struct pipilo_memory *memory)
 {
     uint32_t size = memory->struct_size < sizeof set ? memory->struct_size : sizeof set;
-    pthread_mutex_lock(&lock);
+    take_lock();
     struct pipilo_memory copy = set;
     pthread_mutex_unlock(&lock);
     copy.struct_size = size;

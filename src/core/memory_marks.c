@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,20 +52,25 @@ bad:
 
 static struct pipilo_memory from_environment;
 
-static void read_variable(const char *name, uint64_t *size)
-{
-    struct pipilo_error err;
-    const char *text = getenv(name);
-    if (text != NULL && *text != '\0' && pipilo_size_parse(size, text, &err) < 0)
-        plo_log("%s is not used: %s", name, err.message);
-}
+static struct {
+    const char *name;
+    uint64_t *size;
+    struct pipilo_error err; // code 0: it is not set, or could be read
+} variables[] = {
+    { .name = "PIPILO_MEMORY", .size = &from_environment.limit },
+    { .name = "PIPILO_MEMORY_SOFT", .size = &from_environment.soft },
+    { .name = "PIPILO_MEMORY_HARD", .size = &from_environment.hard },
+    { .name = "PIPILO_MEMORY_CRITICAL", .size = &from_environment.critical },
+};
 
+// Says nothing of what it finds: its callers hold locks.
 static void read_environment(void)
 {
-    read_variable("PIPILO_MEMORY", &from_environment.limit);
-    read_variable("PIPILO_MEMORY_SOFT", &from_environment.soft);
-    read_variable("PIPILO_MEMORY_HARD", &from_environment.hard);
-    read_variable("PIPILO_MEMORY_CRITICAL", &from_environment.critical);
+    for (size_t i = 0; i < PLO_COUNT(variables); i++) {
+        const char *text = getenv(variables[i].name);
+        if (text != NULL && *text != '\0')
+            (void)pipilo_size_parse(variables[i].size, text, &variables[i].err);
+    }
 }
 
 // Read once: another thread may change the environment later.
@@ -73,6 +79,17 @@ static const struct pipilo_memory *environment(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, read_environment);
     return &from_environment;
+}
+
+void plo_memory_marks_complain(void)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    (void)environment();
+    if (atomic_flag_test_and_set(&told))
+        return;
+    for (size_t i = 0; i < PLO_COUNT(variables); i++)
+        if (variables[i].err.code < 0)
+            plo_log("%s is not used: %s", variables[i].name, variables[i].err.message);
 }
 
 // --- numbers -------------------------------------------------------------------------------------

@@ -12,6 +12,10 @@ struct plo_memory_marks {
     uint64_t total, soft, hard, critical;
 };
 
+// Logs each variable of the environment that is no size, once in a process. Under no lock: who
+// writes the line may call anything.
+void plo_memory_marks_complain(void);
+
 // What is not set is the environment's, else the default; nothing is checked.
 void plo_memory_marks_find(struct plo_memory_marks *out, const struct pipilo_memory *set,
                            const struct plo_memory_use *use);

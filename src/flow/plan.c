@@ -485,11 +485,7 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
 
 static void watch_forks(void)
 {
-    plo_fork_add(plo_budget_fork);
-    plo_fork_add(plo_governor_fork);
-    plo_fork_add(plo_registry_fork);
     plo_fork_add(plo_callable_fork);
-    plo_fork_add(plo_pool_fork);
 }
 
 int pipilo_pipe_output(pipilo_pipeline **out, pipilo_pipe *pipe, const char *const *columns,

@@ -43,12 +43,25 @@ void plo_pool_fork(enum plo_fork stage)
     pthread_mutex_unlock(&lock);
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(plo_pool_fork);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
 int plo_pool_set_size(unsigned new_size, struct pipilo_error *err)
 {
     if (new_size > MOST_THREADS)
         return plo_fail(err, PIPILO_EINVALID, "%u threads are more than %d", new_size,
                         MOST_THREADS);
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool busy = started > 0;
     if (!busy) {
         wanted = new_size;
@@ -60,7 +73,7 @@ int plo_pool_set_size(unsigned new_size, struct pipilo_error *err)
 
 unsigned plo_pool_size(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     unsigned now = size_locked();
     pthread_mutex_unlock(&lock);
     return now;
@@ -87,7 +100,7 @@ static pipilo_run *take_queued(void)
 static void *worker(void *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&lock);
+    take_lock();
     for (;;) {
         while (!stopping && (first == NULL || active >= size))
             pthread_cond_wait(&work, &lock);
@@ -98,7 +111,7 @@ static void *worker(void *unused)
         pthread_mutex_unlock(&lock);
         plo_run_work(run);
         plo_run_release(run);
-        pthread_mutex_lock(&lock);
+        take_lock();
         active--;
         if (first != NULL)
             pthread_cond_signal(&work);
@@ -120,7 +133,7 @@ static void start_locked(void)
 
 void plo_pool_submit(pipilo_run *run)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     if (started == 0 && !stopping)
         start_locked();
     if (!run->queued && started > 0) {
@@ -139,7 +152,7 @@ void plo_pool_submit(pipilo_run *run)
 
 void plo_pool_forget(pipilo_run *run)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool queued = run->queued;
     pipilo_run *before = NULL;
     for (pipilo_run *at = first; queued && at != run; at = at->next_queued)
@@ -163,7 +176,7 @@ bool plo_pool_wanted(void)
 
 bool plo_pool_enter(const pipilo_run *run)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool entered = active < size_locked() && (first == NULL || first == run);
     if (!entered && started == 0 && !stopping) {
         // Where no thread can be started nobody else would do the work.
@@ -177,7 +190,7 @@ bool plo_pool_enter(const pipilo_run *run)
 
 void plo_pool_leave(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     active--;
     if (first != NULL)
         pthread_cond_signal(&work);
@@ -186,14 +199,14 @@ void plo_pool_leave(void)
 
 void plo_pool_stop(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     stopping = true;
     pthread_cond_broadcast(&work);
     unsigned count = started;
     pthread_mutex_unlock(&lock);
     for (unsigned i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
-    pthread_mutex_lock(&lock);
+    take_lock();
     started = 0;
     stopping = false;
     pipilo_run *run = first;

@@ -27,6 +27,19 @@ void plo_registry_fork(enum plo_fork stage)
         lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(plo_registry_fork);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
 // Sets `filled` first: the filler comes back here by registering. What a failure left registered is
 // forgotten, so that the next use begins anew.
 static int fill_once(struct pipilo_error *err)
@@ -109,7 +122,7 @@ int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_err
     if (!valid_name(op->name))
         return plo_fail(err, PIPILO_EINVALID,
                         "'%s' is not an operator's name: 'name' or 'category.name'", op->name);
-    pthread_mutex_lock(&lock);
+    take_lock();
     int result = fill_once(err);
     if (result == 0)
         result = insert(op, err);
@@ -119,7 +132,7 @@ int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_err
 
 const struct pipilo_operator *pipilo_operator_at(size_t index)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     fill_once(NULL);
     const struct pipilo_operator *op = index < count ? table[index] : NULL;
     pthread_mutex_unlock(&lock);
@@ -129,7 +142,7 @@ const struct pipilo_operator *pipilo_operator_at(size_t index)
 const struct pipilo_operator *pipilo_operator_find(const char *name)
 {
     bool found;
-    pthread_mutex_lock(&lock);
+    take_lock();
     fill_once(NULL);
     size_t at = position(name, &found);
     const struct pipilo_operator *op = found ? table[at] : NULL;
@@ -141,7 +154,7 @@ const struct pipilo_operator *pipilo_operator_find(const char *name)
 const char *pipilo_operator_nearest(const char *name)
 {
     const char *nearest = NULL;
-    pthread_mutex_lock(&lock);
+    take_lock();
     fill_once(NULL);
     const char **names = plo_alloc0(count + 1, sizeof *names);
     for (size_t i = 0; names != NULL && i < count; i++) {
@@ -160,7 +173,7 @@ const char *pipilo_operator_nearest(const char *name)
 int plo_registry_find(const char *name, const struct pipilo_operator **out,
                       struct pipilo_error *err)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     int result = fill_once(err);
     pthread_mutex_unlock(&lock);
     PLO_TRY(result);
@@ -177,7 +190,7 @@ int plo_registry_find(const char *name, const struct pipilo_operator **out,
 
 void plo_registry_reset(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     plo_free(table);
     table = NULL;
     count = 0;

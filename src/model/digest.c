@@ -41,6 +41,19 @@ void plo_digest_fork(enum plo_fork stage)
         pthread_mutex_unlock(&lock);
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(plo_digest_fork);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
 static void identify(const struct stat *s, char out[128])
 {
     snprintf(out, 128, "%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ":%" PRIxMAX ".%lx:%" PRIxMAX ".%lx",
@@ -81,7 +94,7 @@ static void load_cache(void)
     char *path = plo_cache_path("digests"), *text = NULL;
     if (path != NULL && plo_file_read_text(path, CACHE_CEILING, &text) < 0)
         text = NULL;
-    pthread_mutex_lock(&lock);
+    take_lock();
     if (!cache_read && text != NULL)
         read_cache_locked(text);
     cache_read = true;
@@ -93,7 +106,7 @@ static void load_cache(void)
 static void save_cache(void)
 {
     struct plo_str str = PLO_STR_INIT;
-    pthread_mutex_lock(&lock);
+    take_lock();
     for (size_t i = count > KEPT ? count - KEPT : 0; i < count; i++)
         plo_str_addf(&str, "%s %s\n", entries[i % KEPT].identity, entries[i % KEPT].hex);
     pthread_mutex_unlock(&lock);
@@ -112,12 +125,12 @@ static void save_cache(void)
 
 static bool find(const char *identity, char hex[PLO_SHA256_HEX])
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     bool unread = !cache_read;
     pthread_mutex_unlock(&lock);
     if (unread)
         load_cache();
-    pthread_mutex_lock(&lock);
+    take_lock();
     const struct entry *entry = find_locked(identity);
     if (entry != NULL)
         memcpy(hex, entry->hex, PLO_SHA256_HEX);
@@ -143,7 +156,7 @@ int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_er
     time_t changed = before.st_ctim.tv_sec > before.st_mtim.tv_sec ? before.st_ctim.tv_sec
                                                                    : before.st_mtim.tv_sec;
     kept = kept && strcmp(identity, again) == 0 && time(NULL) - changed >= SETTLED_SECONDS;
-    pthread_mutex_lock(&lock);
+    take_lock();
     reads++;
     if (kept && find_locked(identity) == NULL)
         store_locked(identity, hex);
@@ -155,7 +168,7 @@ int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_er
 
 int64_t plo_digest_reads(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     int64_t value = reads;
     pthread_mutex_unlock(&lock);
     return value;

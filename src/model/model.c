@@ -81,6 +81,19 @@ static void fork_cache(enum plo_fork stage)
     pthread_mutex_unlock(&lock);
 }
 
+// Before the lock is first taken its handler is there: a child of fork() never finds it held.
+static void watch_forks(void)
+{
+    plo_fork_add(fork_cache);
+}
+
+static void take_lock(void)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    pthread_once(&watched, watch_forks);
+    pthread_mutex_lock(&lock);
+}
+
 // --- freeing -------------------------------------------------------------------------------------
 
 static void destroy(struct plo_model *m)
@@ -129,7 +142,7 @@ static size_t destroy_all(struct plo_model *list)
 
 size_t plo_model_cache_drop(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     struct plo_model *taken = take_idle_locked(INT64_MAX);
     pthread_mutex_unlock(&lock);
     return destroy_all(taken);
@@ -143,22 +156,18 @@ static void give_back(void)
 static void prepare(void)
 {
     plo_governor_add_relief(give_back);
-    plo_fork_add(plo_budget_fork);
-    plo_fork_add(plo_governor_fork);
-    plo_fork_add(plo_digest_fork);
-    plo_fork_add(fork_cache);
 }
 
 void plo_model_cache_set_idle(int64_t ns)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     idle_ns = ns;
     pthread_mutex_unlock(&lock);
 }
 
 struct plo_model *plo_model_ref(struct plo_model *model)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     model->refs++;
     pthread_mutex_unlock(&lock);
     return model;
@@ -171,7 +180,7 @@ void plo_model_unref(struct plo_model **model)
     if (m == NULL || m->pid != getpid())
         return;
     int64_t now = plo_clock_ns();
-    pthread_mutex_lock(&lock);
+    take_lock();
     if (--m->refs == 0)
         m->idle_since = now;
     bool unlisted = m->refs == 0 && m->state == UNLISTED;
@@ -467,7 +476,7 @@ static int load_listed(struct plo_model *m, struct pipilo_error *err)
     struct pipilo_error error = { 0 };
     int code = load(m, &error);
     bool garbage = false;
-    pthread_mutex_lock(&lock);
+    take_lock();
     m->state = code == 0 ? READY : FAILED;
     if (code == 0) {
         loads++;
@@ -491,7 +500,7 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     int code = 0;
     int64_t now = plo_clock_ns();
     struct plo_model *garbage = NULL;
-    pthread_mutex_lock(&lock);
+    take_lock();
     struct plo_model *found = find_locked(m->key);
     if (found != NULL) {
         found->refs++;
@@ -630,7 +639,7 @@ char *plo_model_layout_key(const struct plo_model *model)
 
 int64_t plo_model_loads(void)
 {
-    pthread_mutex_lock(&lock);
+    take_lock();
     int64_t count = loads;
     pthread_mutex_unlock(&lock);
     return count;

@@ -1,4 +1,9 @@
 // The process-wide side: what is alive, settings, closing.
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+
+#include "../../support/forks.h"
 #include "../ops/helper.h"
 
 static void closing_names_what_is_left(void **state)
@@ -51,6 +56,44 @@ static void memory_is_the_budget(void **state)
     pipilo_set_memory(0);
 }
 
+static void *ask(void *stop)
+{
+    struct pipilo_stats stats = { .struct_size = sizeof stats };
+    while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+        pipilo_stats(&stats);
+    return NULL;
+}
+
+// A program that has so far only asked: no child finds a lock held.
+static void children_of_a_program_that_only_asks(void **state)
+{
+    pthread_t threads[2];
+    bool stop = false;
+    (void)state;
+    SKIP_WHERE_ALLOCATORS_DO_NOT_FORK();
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, &stop), 0);
+    int good = 0;
+    for (int i = 0; i < 400; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            struct pipilo_stats stats = { .struct_size = sizeof stats };
+            alarm(10);
+            pipilo_stats(&stats);
+            _exit(0);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        good += status == 0;
+        if (status != 0)
+            break;
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(good, 400);
+}
+
 static void threads_are_set_before_the_first_run(void **state)
 {
     (void)state;
@@ -93,9 +136,14 @@ static void the_version_is_the_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPS_TEST(closing_names_what_is_left), OPS_TEST(stats_know_their_size),
-        OPS_TEST(memory_is_the_budget),       OPS_TEST(threads_are_set_before_the_first_run),
-        OPS_TEST(trimming_drops_idle_models), OPS_TEST(the_version_is_the_headers),
+        // The first to ask anything of the library.
+        cmocka_unit_test(children_of_a_program_that_only_asks),
+        OPS_TEST(closing_names_what_is_left),
+        OPS_TEST(stats_know_their_size),
+        OPS_TEST(memory_is_the_budget),
+        OPS_TEST(threads_are_set_before_the_first_run),
+        OPS_TEST(trimming_drops_idle_models),
+        OPS_TEST(the_version_is_the_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -414,8 +414,6 @@ static int child_status(pid_t child)
 static void a_child_begins_anew(void **state)
 {
     (void)state;
-    plo_fork_add(plo_budget_fork);
-    plo_fork_add(plo_governor_fork);
     assert_int_equal(at(860), PIPILO_MEMORY_HARD);
     assert_int_equal(calls, 1);
     pid_t child = fork();
@@ -427,6 +425,65 @@ static void a_child_begins_anew(void **state)
         _exit(good ? 0 : 1);
     }
     assert_int_equal(child_status(child), 0);
+}
+
+static int complaints;
+
+// A program's own log may ask for anything.
+static void ask_back(void *own, const char *line)
+{
+    struct pipilo_memory memory = PIPILO_MEMORY_INIT;
+    struct plo_governor_stats stats;
+    (void)own;
+    complaints += strstr(line, "PIPILO_MEMORY") != NULL;
+    pipilo_memory_get(&memory);
+    plo_governor_stats(&stats);
+    plo_governor_room();
+    plo_budget_limit();
+}
+
+static void first_by_stats(void)
+{
+    struct plo_governor_stats stats;
+    plo_governor_stats(&stats);
+}
+
+static void first_by_room(void)
+{
+    plo_governor_room();
+}
+
+static void first_by_limit(void)
+{
+    plo_budget_limit();
+}
+
+static void first_by_set(void)
+{
+    struct pipilo_memory memory = PIPILO_MEMORY_INIT;
+    assert_int_equal(pipilo_memory_set(&memory, NULL), 0);
+}
+
+// Whatever reads the environment first: each complaint once, and under no lock.
+static void a_log_may_ask_back(void **state)
+{
+    static const struct pipilo_log asking = { ask_back, NULL };
+    static void (*const firsts[])(void) = { first_by_stats, first_by_room, first_by_limit,
+                                            first_by_set, plo_governor_tick };
+    (void)state;
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(10);
+            setenv("PIPILO_MEMORY", "a lot", 1);
+            setenv("PIPILO_MEMORY_SOFT", "much", 1);
+            pipilo_set_log(&asking);
+            firsts[i]();
+            first_by_stats();
+            _exit(complaints == 2 ? 0 : 1);
+        }
+        assert_int_equal(child_status(child), 0);
+    }
 }
 
 // Before anything else: the environment is read once.
@@ -465,6 +522,7 @@ static void the_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_may_ask_back),
         cmocka_unit_test(the_environment),
         TEST(states_and_their_slack),
         TEST(admission_follows),

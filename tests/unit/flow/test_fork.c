@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <pipilo/sys/foreign.h>
 
+#include "../../support/forks.h"
 #include "core/live.h"
 #include "core/value.h"
 #include "flow/pool.h"
@@ -40,20 +41,6 @@ static int64_t rows_anew(pipilo_pipeline *pipeline, int64_t number)
 #define STREAM                                                                      \
     "pipe.input('n').flat_map('n', 'x', ops.t.range()).map('x', 'y', ops.t.slow())" \
     ".map('y', 'z', ops.t.slow()).output('z')"
-
-// gcc 12's and clang 14's AddressSanitizer fork without taking their allocator's locks: a thread of
-// the parent that allocates at that moment leaves the child a lock that nobody holds. Where the
-// parent is at work, the child can then not even start a thread.
-#if defined(__SANITIZE_ADDRESS__)
-#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() skip()
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() skip()
-#endif
-#endif
-#ifndef SKIP_WHERE_ALLOCATORS_DO_NOT_FORK
-#define SKIP_WHERE_ALLOCATORS_DO_NOT_FORK() ((void)0)
-#endif
 
 // In a child the pipeline runs anew, its run of before is an error and may be let go.
 static bool child_is_right(pipilo_pipeline *p, pipilo_run *run)
