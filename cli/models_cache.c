@@ -98,8 +98,9 @@ const struct command models_cache_command = {
     .summary = "show or clear the compiled models that are kept",
     .text = "A model that was compiled once for this machine is kept, and the next program that "
             "uses it starts in half the time with the same vectors. They lie in `compiled` of "
-            "$PIPILO_CACHE, else of ~/.cache/pipilo; PIPILO_CACHE=0 keeps nothing. What was used "
-            "longest ago goes where they would take more than PIPILO_CACHE_MAX bytes (2 GiB).",
+            "$PIPILO_CACHE, else of $XDG_CACHE_HOME/pipilo, else of ~/.cache/pipilo; "
+            "PIPILO_CACHE=0 keeps nothing. What was used longest ago goes where they would take "
+            "more than PIPILO_CACHE_MAX (2 GiB; a number of bytes, or 512M).",
     .options = rows,
     .size = sizeof(struct cache_options),
     .run = run_cache,

@@ -70,6 +70,8 @@ static int run_tune(const void *stored, char **operands, int count)
     struct pipilo_tuning *tuning = NULL;
     struct pipilo_error err;
     struct progress progress;
+    if (options->forget && (options->dry || options->json))
+        return say_usage("models tune", "--forget goes with neither --dry-run nor --json");
     if (options->forget)
         return pipilo_model_untune(operands[0], options->precision, &err) < 0 ? say_error(&err) : 0;
     how.precision = options->precision;

@@ -71,6 +71,9 @@ static double cosine(const float *a, const float *b, size_t dim)
         aa += (double)a[i] * a[i];
         bb += (double)b[i] * b[i];
     }
+    // An overflow is no likeness: fmin would take 1 rather than what is no number.
+    if (!isfinite(dot) || !isfinite(aa) || !isfinite(bb))
+        return 0;
     return aa > 0 && bb > 0 ? fmin(dot / sqrt(aa * bb), 1) : aa == bb ? 1 : 0;
 }
 

@@ -53,9 +53,11 @@ static char *identity_of(const struct plo_engine *engine, const struct plo_engin
     return plo_str_take(&text);
 }
 
-// True where the model came from the file. A file that is no good is removed.
+// True where the model came from the file. A file that is known to be no good is removed; one that
+// cannot be read now, or is another user's, may be good for others.
+// *may_keep tells whether a new one may take its place.
 static bool from_file(struct plo_compiled *c, const struct plo_engine_load *load, const char *path,
-                      const char *identity)
+                      const char *identity, bool *may_keep)
 {
     int result = plo_compiled_file_open(&c->file, path, identity);
     if (result == 0 &&
@@ -65,8 +67,14 @@ static bool from_file(struct plo_compiled *c, const struct plo_engine_load *load
     }
     c->model = NULL;
     plo_compiled_file_close(&c->file);
-    if (result != -ENOENT && result != -ENOMEM)
+    if (result == 0 || result == -EBADMSG || result == -ESTALE)
         unlink(path);
+    // -EPERM: this user's name for something that others may write; it is replaced.
+    *may_keep = result == 0 || result == -ENOENT || result == -ENOTDIR || result == -EPERM ||
+                result == -EBADMSG || result == -ESTALE;
+    if (!*may_keep)
+        plo_compiled_cache_complain("the compiled model %.300s is passed over: %s", path,
+                                    strerror(-result));
     return false;
 }
 
@@ -84,6 +92,9 @@ static void keep(const struct plo_compiled *c, const char *path, const char *ide
                                     "here (ulimit -f)");
         return;
     }
+    // Before the export, which costs as much memory as the model.
+    if (!plo_compiled_cache_ready(path))
+        return;
     int fd = memfd_create("pipilo-compiled", MFD_CLOEXEC);
     if (fd < 0)
         return;
@@ -107,10 +118,11 @@ int plo_compiled_open(struct plo_compiled *out, const struct plo_engine *engine,
     *out = (struct plo_compiled){ .engine = engine };
     char *identity = identity_of(engine, load);
     char *path = identity != NULL ? plo_compiled_cache_path(identity) : NULL;
+    bool may_keep = false;
     int code = 0;
-    if (path == NULL || !from_file(out, load, path, identity)) {
+    if (path == NULL || !from_file(out, load, path, identity, &may_keep)) {
         code = engine->load(&out->model, load, err);
-        if (code == 0 && path != NULL)
+        if (code == 0 && may_keep)
             keep(out, path, identity);
     }
     if (code < 0)

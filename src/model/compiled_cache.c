@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <pipilo/memory.h>
+
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/sha256.h"
@@ -32,9 +34,19 @@ static _Atomic int stage; // of the trouble: 0 none, 1 to be told, 2 told
 uint64_t plo_compiled_cache_max(void)
 {
     const char *text = getenv("PIPILO_CACHE_MAX");
-    char *end = NULL;
-    unsigned long long bytes = text != NULL && *text != '\0' ? strtoull(text, &end, 10) : 0;
-    return end != NULL && *end == '\0' ? bytes : (uint64_t)2 << 30;
+    const uint64_t usual = (uint64_t)2 << 30;
+    struct pipilo_error error = { 0 };
+    uint64_t bytes = usual;
+    if (text == NULL || *text == '\0')
+        return usual;
+    // A share is of memory, which the folder does not take.
+    if (strchr(text, '%') == NULL && pipilo_size_parse(&bytes, text, &error) == 0)
+        return bytes;
+    plo_compiled_cache_complain(
+        "PIPILO_CACHE_MAX is not used: '%.64s' is no number of bytes, nor a "
+        "size such as 512M",
+        text);
+    return usual;
 }
 
 char *plo_compiled_cache_path(const char *identity)
@@ -172,6 +184,26 @@ static void make_room(const char *folder, uint64_t bytes)
     listing_reset(&all);
 }
 
+static void complain_of_folder(const char *folder, int result)
+{
+    plo_compiled_cache_complain("the compiled model cannot be kept in %.300s: %s", folder,
+                                strerror(-result));
+}
+
+bool plo_compiled_cache_ready(const char *path)
+{
+    char *folder = plo_format("%.*s", (int)(strrchr(path, '/') - path), path);
+    if (folder == NULL)
+        return false;
+    int result = plo_file_make_folders(folder);
+    if (result == 0 && access(folder, W_OK | X_OK) < 0)
+        result = -errno;
+    if (result < 0)
+        complain_of_folder(folder, result);
+    plo_free(folder);
+    return result == 0;
+}
+
 void plo_compiled_cache_store(const char *path, const void *blob, size_t size, const char *identity)
 {
     const char *slash = strrchr(path, '/');
@@ -186,14 +218,10 @@ void plo_compiled_cache_store(const char *path, const void *blob, size_t size, c
         plo_free(folder);
         return;
     }
-    int result = plo_file_make_folders(folder);
-    if (result == 0) {
-        make_room(folder, whole);
-        result = plo_compiled_file_write(path, blob, size, identity);
-    }
+    make_room(folder, whole);
+    int result = plo_compiled_file_write(path, blob, size, identity);
     if (result < 0)
-        plo_compiled_cache_complain("the compiled model cannot be kept in %.300s: %s", folder,
-                                    strerror(-result));
+        complain_of_folder(folder, result);
     plo_free(folder);
 }
 

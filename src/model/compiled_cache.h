@@ -17,6 +17,9 @@
 // caller frees it.
 char *plo_compiled_cache_path(const char *identity);
 
+// Makes the folder of `path`; false, and the complaint is made, where no file can be written there.
+bool plo_compiled_cache_ready(const char *path);
+
 // Keeps a blob. Where that fails, the reason becomes the trouble below, and nothing else happens.
 void plo_compiled_cache_store(const char *path, const void *blob, size_t size,
                               const char *identity);
@@ -44,7 +47,8 @@ void plo_compiled_cache_free(struct plo_compiled_entry *entries, size_t count);
 // first that stays, PIPILO_ENOMEM.
 int plo_compiled_cache_clear(size_t *files, uint64_t *bytes, struct pipilo_error *err);
 
-// The bound in bytes.
+// The bound in bytes: PIPILO_CACHE_MAX, a size as pipilo_size_parse takes it but no share. What is
+// no such size is complained of, and 2 GiB are the bound.
 uint64_t plo_compiled_cache_max(void);
 
 #endif

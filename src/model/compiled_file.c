@@ -52,8 +52,9 @@ static int open_own(const char *path, struct stat *status)
     int result = 0;
     if (fstat(fd, status) < 0)
         result = -errno;
-    else if (!S_ISREG(status->st_mode) || (status->st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-             (status->st_uid != geteuid() && status->st_uid != 0))
+    else if (status->st_uid != geteuid() && status->st_uid != 0)
+        result = -EACCES;
+    else if (!S_ISREG(status->st_mode) || (status->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         result = -EPERM;
     else if ((size_t)status->st_size <= sizeof(struct footer))
         result = -EBADMSG;

@@ -37,5 +37,10 @@ def test_layouts_are_tried_and_what_is_recorded_is_used(pipilo, tmp_path, enviro
     last = kept(pipilo)[0]
     assert [last[name] for name in ("streams", "threads", "batch")] == [
         chosen[name] for name in ("streams", "threads", "batch")]
+    before = (tmp_path / "cache/layouts").read_text() if told["recorded"] else None
+    for other in ("--dry-run", "--json"):
+        assert "--forget" in pipilo("models", "tune", MODEL, "--forget", other, status=2).err
+    if before is not None:
+        assert (tmp_path / "cache/layouts").read_text() == before
     pipilo("models", "tune", MODEL, "--forget")
     assert not (tmp_path / "cache/layouts").read_text()

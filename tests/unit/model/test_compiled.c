@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,7 +20,7 @@
 enum { BLOB = 300000, OWN_PLACE = 1000 };
 
 static char folder[256];
-static int compiled, imported;
+static int compiled, imported, exported;
 
 // --- the engine ----------------------------------------------------------------------------------
 
@@ -42,6 +43,7 @@ static int load(void **model, const struct plo_engine_load *l, struct pipilo_err
 static int export_blob(void *model, const char *path, struct pipilo_error *err)
 {
     char *blob = plo_alloc0(1, BLOB);
+    exported++;
     memcpy(blob + OWN_PLACE, model, strlen(model) + 1);
     int fd = open(path, O_WRONLY | O_TRUNC);
     int result = fd < 0 ? -errno : plo_file_write_all(fd, blob, BLOB);
@@ -231,6 +233,66 @@ static void a_foreign_entry_is_not_taken(void **state)
     assert_int_equal(open_once(usual()), 0);
 }
 
+static void wait_for(pid_t child)
+{
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("not tried: this machine does not allow it\n");
+        return;
+    }
+    assert_int_equal(status, 0);
+}
+
+// What is good for its owner stays: another user's file, and one that cannot be opened just
+// now.
+static void what_may_be_good_for_others_stays(void **state)
+{
+    struct stat before, after;
+    struct rlimit limit, none;
+    (void)state;
+    assert_int_equal(open_once(usual()), 1);
+    const char *path = only_file();
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int made = open_once(usual());
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(made, 1);
+    assert_int_equal(open_once(usual()), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 65534, 65534), 0);
+        assert_int_equal(open_once(usual()), 1);
+        assert_int_equal(open_once(usual()), 1);
+    }
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+}
+
+static void the_bound_is_a_size(void **state)
+{
+    (void)state;
+    setenv("PIPILO_CACHE_MAX", "512M", 1);
+    assert_int_equal(plo_compiled_cache_max(), 512 << 20);
+    setenv("PIPILO_CACHE_MAX", "7", 1);
+    assert_int_equal(plo_compiled_cache_max(), 7);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        static const char *const none[] = { "abc", "-1", "10%", " 5" };
+        bool good = true;
+        for (size_t i = 0; i < PLO_COUNT(none); i++) {
+            setenv("PIPILO_CACHE_MAX", none[i], 1);
+            good = good && plo_compiled_cache_max() == (uint64_t)2 << 30;
+        }
+        const char *trouble = plo_compiled_cache_trouble();
+        _exit(good && trouble != NULL && strstr(trouble, "'abc'") != NULL ? 0 : 1);
+    }
+    wait_for(child);
+    unsetenv("PIPILO_CACHE_MAX");
+}
+
 static void processes_race(void **state)
 {
     (void)state;
@@ -309,17 +371,6 @@ static int without_a_place(const char *place, const char *reason)
     return ok && plo_compiled_cache_trouble() == NULL ? 0 : 2;
 }
 
-static void wait_for(pid_t child)
-{
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        print_message("not tried: this machine does not allow it\n");
-        return;
-    }
-    assert_int_equal(status, 0);
-}
-
 static void a_folder_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -329,8 +380,12 @@ static void a_folder_that_cannot_be_written(void **state)
     snprintf(place, sizeof place, "%s/file/cache", folder);
     fflush(NULL);
     pid_t child = fork();
-    if (child == 0)
-        _exit(without_a_place(place, "cannot be kept in"));
+    if (child == 0) {
+        exported = 0;
+        int why = without_a_place(place, "cannot be kept in");
+        // It is known before the engine is asked.
+        _exit(exported == 0 ? why : 3);
+    }
     wait_for(child);
 }
 
@@ -387,10 +442,13 @@ int main(void)
         cmocka_unit_test_setup(what_is_loaded_differently_is_another_entry, clear),
         cmocka_unit_test_setup(damage_is_found_and_mended, clear),
         cmocka_unit_test_setup(a_foreign_entry_is_not_taken, clear),
+        cmocka_unit_test_setup(the_bound_is_a_size, clear),
         cmocka_unit_test_setup(processes_race, clear),
         cmocka_unit_test_setup(a_folder_that_cannot_be_written, clear),
         cmocka_unit_test_setup(a_read_only_disk_and_a_full_one, clear),
         cmocka_unit_test_setup(the_folder_stays_small, clear),
+        // The last: it leaves a trouble, of which a process has one.
+        cmocka_unit_test_setup(what_may_be_good_for_others_stays, clear),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     plo_install_remove(folder);
