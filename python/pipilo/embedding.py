@@ -266,12 +266,15 @@ class Embedder:
         place = _is_place(pictures)
         source = _Pictures(() if place else _items_of(pictures))
         pipeline: RuntimePipeline = self._places if place else self._items
-        run = pipeline._core.start((os.fspath(pictures) if place else source,), strict, False)
+        # Where rows have a source, a failure has to say it, so that it is taken from its row.
+        named = strict and place
+        given = os.fspath(pictures) if place else source
+        run = pipeline._core.start((given,), strict and not named, False)
         try:
-            table = run.gather(self.dim, rows)
+            table = run.gather(self.dim, rows, named)
             yield Embeddings(table, self.dim, self.fingerprint, place)
             while len(table) == rows:
-                table = run.gather(self.dim, rows)
+                table = run.gather(self.dim, rows, named)
                 if len(table) > 0:
                     yield Embeddings(table, self.dim, self.fingerprint, place)
         except _SourceFailed:

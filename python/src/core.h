@@ -119,6 +119,9 @@ PyObject *plopy_raise(const struct pipilo_error *err);
 // its cause.
 PyObject *plopy_raise_node(const struct pipilo_error *err);
 
+// The same for a row that came from `source`, a file's name or NULL, which the text begins with.
+PyObject *plopy_raise_source(const struct pipilo_error *err, const char *source);
+
 // Makes the current exception an error value with that exception as peer. On failure -1 with none
 // set; then `err` is filled.
 int plopy_exception_value(pipilo_value **out, const char *where, struct pipilo_error *err);
@@ -165,7 +168,8 @@ struct plopy_run {
 // under way, without the GIL where the pipeline is `native`.
 void plopy_run_finish(struct plopy_drive *drive, bool native);
 
-// Run.gather(dim, most): the next rows, at most so many, as a table (gather.c).
+// Run.gather(dim, most, stops=False): the next rows, at most so many, as a table; where it stops at
+// errors the first row that failed is raised with its source (gather.c).
 PyObject *plopy_run_gather(PyObject *run, PyObject *args);
 
 // Each adds its types and functions to the module; 0, or -1 with an exception set.

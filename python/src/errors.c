@@ -105,6 +105,21 @@ PyObject *plopy_raise_node(const struct pipilo_error *err)
     return NULL;
 }
 
+PyObject *plopy_raise_source(const struct pipilo_error *err, const char *source)
+{
+    PyObject *text = source != NULL ? PyUnicode_FromFormat("%s: %s", source, err->message)
+                                    : PyUnicode_FromFormat("%s", err->message);
+    PyObject *exception = NULL;
+    if (text != NULL)
+        exception = PyObject_CallFunction(plopy_types.node_error, "sOsO", err->where, text,
+                                          pipilo_error_python(err->code), Py_None);
+    Py_XDECREF(text);
+    if (exception != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
+    return NULL;
+}
+
 PyObject *plopy_error_object(pipilo_value *value)
 {
     PyObject *peer = pipilo_value_peer(value);

@@ -2,6 +2,7 @@
 // core.h and table.h). The GIL is taken for nodes in Python and, every few milliseconds, to look at
 // signals.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +15,10 @@ struct gather {
     struct plopy_table *table;
     size_t dim, most; // rows wanted at most
     size_t outputs;   // of the pipeline: (source, vector), or the vector alone
+
+    int stops;                   // whether the first row that failed ends it
+    struct pipilo_error failure; // of that row, and its source
+    char *source;
 };
 
 static int64_t now_ms(void)
@@ -35,6 +40,15 @@ static bool is_vector(const struct gather *gather, const pipilo_value *value)
            view.shape[0] == gather->dim;
 }
 
+static enum plopy_table_result fail(struct gather *gather, const pipilo_row *row,
+                                    const struct pipilo_error *error)
+{
+    const char *source = gather->outputs > 1 ? pipilo_value_string(pipilo_row_value(row, 0)) : NULL;
+    gather->failure = *error;
+    gather->source = source != NULL ? strdup(source) : NULL;
+    return source != NULL && gather->source == NULL ? PLOPY_NO_MEMORY : PLOPY_ADDED;
+}
+
 static enum plopy_table_result add_row(struct gather *gather, const pipilo_row *row)
 {
     struct plopy_column *columns = gather->table->columns;
@@ -45,6 +59,8 @@ static enum plopy_table_result add_row(struct gather *gather, const pipilo_row *
     struct pipilo_tensor view = { .data = NULL };
     if (error == NULL && !is_vector(gather, value))
         error = &list;
+    if (error != NULL && gather->stops)
+        return fail(gather, row, error);
     if (error == NULL)
         pipilo_value_tensor(value, &view);
     enum plopy_table_result result =
@@ -76,7 +92,7 @@ static int slice(struct gather *gather, pipilo_run *run, bool *ended,
         if (row != NULL)
             *added = add_row(gather, row);
         pipilo_row_unref(&row);
-        if (*added != PLOPY_ADDED)
+        if (*added != PLOPY_ADDED || gather->failure.code != 0)
             return 0;
         left = until - now_ms();
     }
@@ -103,7 +119,9 @@ static int take_rows(struct gather *gather, struct plopy_drive *drive, bool *end
             plopy_raise_run(drive->run, &err);
         else if (added != PLOPY_ADDED)
             plopy_table_raise(added);
-        if (result < 0 || added != PLOPY_ADDED || PyErr_CheckSignals() < 0)
+        else if (gather->failure.code != 0)
+            plopy_raise_source(&gather->failure, gather->source);
+        if (PyErr_Occurred() != NULL || PyErr_CheckSignals() < 0)
             return -1;
     }
     return 0;
@@ -168,7 +186,7 @@ PyObject *plopy_run_gather(PyObject *object, PyObject *args)
     struct plopy_drive drive;
     Py_ssize_t dim, most;
     bool ended = self->run == NULL;
-    if (!PyArg_ParseTuple(args, "nn", &dim, &most))
+    if (!PyArg_ParseTuple(args, "nn|p", &dim, &most, &gather.stops))
         return NULL;
     if (self->busy || dim < 1 || most < 1 || gather.outputs < 1 || gather.outputs > 2) {
         PyErr_SetString(PyExc_RuntimeError, "the run is in another thread's hands, or embeds "
@@ -183,6 +201,7 @@ PyObject *plopy_run_gather(PyObject *object, PyObject *args)
     plopy_drive_begin(&drive);
     drive.run = self->run;
     int result = take_rows(&gather, &drive, &ended);
+    free(gather.source);
     self->busy = false;
     if (result < 0 || ended) {
         self->run = NULL;

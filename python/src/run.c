@@ -319,7 +319,8 @@ static PyMethodDef run_methods[] = {
     { "columns", run_columns, METH_NOARGS,
       "columns()\n\nAll rows that are left, as Pipeline.call gives them." },
     { "gather", plopy_run_gather, METH_VARARGS,
-      "gather(dim, most)\n\nThe next rows of an embedding run, at most so many, as a Table." },
+      "gather(dim, most, stops=False)\n\nThe next rows of an embedding run, at most so many, as a "
+      "Table. stops: the first that failed raises, with its source." },
     { "close", run_close, METH_NOARGS, "close()\n\nEnds the run and drops what is left of it." },
     { NULL, NULL, 0, NULL },
 };

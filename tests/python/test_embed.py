@@ -168,6 +168,24 @@ def test_on_error_raise(folder):
         embed(folder, MODEL, on_error="never")
 
 
+def test_on_error_raise_names_the_file(folder, tmp_path):
+    for given in ("/no/such/dir", "/no/such/*.png", "/no/such.tar"):
+        with pytest.raises(RuntimeError) as caught:
+            embed(given, MODEL, on_error="raise")
+        assert given in str(caught.value) and isinstance(caught.value.__cause__, FileNotFoundError)
+    bad = tmp_path / os.fsdecode(b"b\xff.png")
+    (tmp_path / "a.png").write_bytes((folder / "0.png").read_bytes())
+    bad.write_bytes(b"no picture")
+    with pytest.raises(RuntimeError, match="error msg: .*/b\ufffd.png: the 10 bytes"):
+        embed(tmp_path, MODEL, on_error="raise")
+    parts = embed_stream(tmp_path, MODEL, rows=1, on_error="raise")
+    assert next(parts).status == ["ok"]
+    with pytest.raises(RuntimeError, match="b\ufffd.png"):
+        next(parts)
+    assert embed(tmp_path, MODEL).errors == {1: "the 10 bytes are not a picture of a known format"}
+    assert pipilo.stats()["runs"] == 0
+
+
 def test_an_iterable_that_raises(folder):
     def pictures():
         yield folder / "0.png"
