@@ -109,7 +109,8 @@ struct pipilo_index_options {
 // there; on failure, what was there stays as it was. Works on as many threads as
 // pipilo_set_threads says. Memory, charged to the budget: 400 bytes a row; the vectors lie in the
 // file. `options` may be NULL. Errors: PIPILO_EINVALID where no row has a vector; PIPILO_EEXISTS
-// where `path` is another kind of file; PIPILO_EBUSY where somebody else is making it;
+// where `path` is another kind of file; PIPILO_EMISMATCH where the store's file has changed or been
+// replaced since it was opened; PIPILO_EBUSY where somebody else is making it;
 // PIPILO_ECANCELED, PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET, PIPILO_ENOMEM.
 PIPILO_API int pipilo_index_build(pipilo_store *store, const char *path,
                                   const struct pipilo_index_options *options,

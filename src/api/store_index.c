@@ -49,20 +49,18 @@ struct build {
     pthread_mutex_t lock;
 };
 
-// The store as it is now.
-static int look_at_store(struct plo_index_store *seen, const pipilo_store *store,
-                         struct pipilo_error *err)
+// The store as it was when it was opened: its vectors are those of then.
+static void look_at_store(struct plo_index_store *seen, const pipilo_store *store)
 {
-    struct stat status;
-    if (stat(store->path, &status) < 0)
-        return plo_fail_errno(err, -errno, "cannot look at %s", store->path);
+    const struct plo_table_stamp *stamp = plo_table_stamp(store->table);
     memset(seen, 0, sizeof *seen);
     seen->rows = (uint64_t)store->info.rows;
     seen->dim = store->info.dim;
-    seen->size = (uint64_t)status.st_size;
-    seen->mtime_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+    seen->size = stamp->size;
+    seen->mtime_ns = stamp->mtime_ns;
+    seen->log_size = stamp->log_size;
+    seen->log_mtime_ns = stamp->log_mtime_ns;
     snprintf(seen->fingerprint, sizeof seen->fingerprint, "%s", store->info.fingerprint);
-    return 0;
 }
 
 static char *index_path(const pipilo_store *store, const char *path)
@@ -321,8 +319,10 @@ static int make_graph(struct build *build, const struct plo_index_store *seen)
 static int fill_file(struct build *build)
 {
     struct plo_index_store seen;
-    PLO_TRY(look_at_store(&seen, build->store, build->err));
+    look_at_store(&seen, build->store);
+    PLO_TRY(plo_table_unchanged(build->store->table, build->err));
     PLO_TRY(write_vectors(build));
+    PLO_TRY(plo_table_unchanged(build->store->table, build->err));
     if (build->count == 0)
         return plo_fail(build->err, PIPILO_EINVALID, "no row of %s has a vector to index",
                         build->store->path);
@@ -387,7 +387,9 @@ int pipilo_index_open(pipilo_index **out, pipilo_store *store, const char *path,
         return plo_fail_nomem(err, sizeof *index);
     plo_live_add(PLO_LIVE_TABLE, 1);
     index->path = index_path(store, path);
-    int result = index->path == NULL ? plo_fail_nomem(err, 0) : look_at_store(&seen, store, err);
+    look_at_store(&seen, store);
+    int result =
+        index->path == NULL ? plo_fail_nomem(err, 0) : plo_table_unchanged(store->table, err);
     if (result == 0)
         result = plo_index_open(&index->file, index->path, &seen, err);
     if (result < 0) {

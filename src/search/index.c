@@ -134,11 +134,16 @@ static int check_fresh(const struct plo_index_store *was, const struct plo_index
         return plo_fail(err, PIPILO_EMISMATCH,
                         "the index %s is of vectors with the fingerprint %s, the store's have %s",
                         path, was->fingerprint, is->fingerprint);
-    if (was->rows != is->rows || was->dim != is->dim)
+    if (was->dim != is->dim)
+        return plo_fail(err, PIPILO_EMISMATCH,
+                        "the index %s is of vectors of %llu values, the store's have %llu", path,
+                        (unsigned long long)was->dim, (unsigned long long)is->dim);
+    if (was->rows != is->rows)
         return plo_fail(err, PIPILO_EMISMATCH,
                         "the index %s is of %llu rows, the store has %llu: make it anew", path,
                         (unsigned long long)was->rows, (unsigned long long)is->rows);
-    if (was->size != is->size || was->mtime_ns != is->mtime_ns)
+    if (was->size != is->size || was->mtime_ns != is->mtime_ns || was->log_size != is->log_size ||
+        was->log_mtime_ns != is->log_mtime_ns)
         return plo_fail(err, PIPILO_EMISMATCH,
                         "the store has changed since the index %s was made: make it anew", path);
     return 0;

@@ -16,8 +16,10 @@
 // The store an index is of, as it was when the index was made.
 struct plo_index_store {
     uint64_t rows, dim;
-    uint64_t size;    // of the file that holds the vectors
-    int64_t mtime_ns; // of that file
+    uint64_t size;        // of the file that holds the vectors
+    int64_t mtime_ns;     // of that file
+    uint64_t log_size;    // of the log beside it
+    int64_t log_mtime_ns; // of that log
     char fingerprint[64];
 };
 

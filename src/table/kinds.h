@@ -28,6 +28,10 @@ struct plo_table_kind {
     // Calls plo_table_count_error for every row that failed.
     int (*errors)(struct plo_table *table, struct pipilo_error *err);
 
+    // What the file's name is followed by in that of the file beside it that holds what is not yet
+    // in it; NULL where there is none.
+    const char *log_suffix;
+
     // Frees `priv`, which may be NULL or half made, and removes what was not finished.
     void (*close)(struct plo_table *table);
 };
@@ -49,6 +53,7 @@ struct plo_table {
     struct plo_table_count *counts;
     size_t count_count;
     bool counted;
+    struct plo_table_stamp stamp; // of a reader
     void *priv;
 };
 
@@ -63,6 +68,9 @@ int plo_table_meta_match(const struct plo_table_meta *stored, const struct plo_t
 
 // PIPILO_EMISMATCH for an update of vectors that are kept in another width.
 int plo_table_fail_width(const char *path, bool halves, struct pipilo_error *err);
+
+// Notes what the file is now. Before it is opened, and by `open` again where it changes the file.
+void plo_table_stamp_take(struct plo_table *table);
 
 // One more failed row with this code.
 int plo_table_count_error(struct plo_table *table, const char *code, struct pipilo_error *err);

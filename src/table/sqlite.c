@@ -342,6 +342,7 @@ static void close_table(struct plo_table *table)
 
 const struct plo_table_kind plo_table_sqlite = {
     .name = "sqlite",
+    .log_suffix = "-wal",
     .create = create,
     .known = known,
     .append = append,

@@ -238,6 +238,7 @@ int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err)
     if (result < 0 && needs_recovery(s->db)) {
         plo_sqlite_close_db(s);
         result = open_and_read(table, true, err);
+        plo_table_stamp_take(table);
     }
     PLO_TRY(result);
     PLO_TRY(plo_sqlite_make_halves(table, err));

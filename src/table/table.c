@@ -263,6 +263,8 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
         return plo_fail(err, PIPILO_EFORMAT, "%s is no store: those end in .db, .sqlite or .npy",
                         path);
     PLO_TRY(new_table(&table, kind, path, err));
+    // Looked at first: what comes to lie there in the meantime is then known to be another.
+    plo_table_stamp_take(table);
     int result = kind->open(table, err);
     if (result < 0) {
         plo_table_close(table);

@@ -109,6 +109,22 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
 // Borrowed until plo_table_close.
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
 
+// The file that was opened, and as what. Filled with zeros before it is, and compared byte by byte.
+struct plo_table_stamp {
+    uint64_t device, inode;
+    uint64_t size;
+    int64_t mtime_ns;
+    uint64_t log_size; // of what lies beside a database until it is merged in: its write-ahead log
+    int64_t log_mtime_ns;
+};
+
+// Borrowed until plo_table_close.
+const struct plo_table_stamp *plo_table_stamp(const struct plo_table *table);
+
+// 0 where the file by the table's name is the one that was opened, with the same size and time.
+// Errors: PIPILO_EMISMATCH where another has taken its place or it has been written to; PIPILO_EIO.
+int plo_table_unchanged(const struct plo_table *table, struct pipilo_error *err);
+
 // Copies the vectors of `count` rows from `first` on to `out` (count * dim floats, whatever they
 // are kept as). `valid[i]` is 0
 // where row first + i has none; its floats are then not to be used. Errors: PIPILO_EINVALID for

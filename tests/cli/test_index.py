@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -104,21 +105,42 @@ def test_it_is_said_and_can_be_left(pipilo, store):
     pipilo("search", store, "--row", "1", "--index", "nowhere.index", status=3)
 
 
-@pytest.mark.parametrize("change", ["rows", "touched", "fingerprint"])
+@pytest.mark.parametrize("change", ["rows", "touched", "fingerprint", "dim"])
 def test_a_stale_one_is_not_used(pipilo, store, vectors, change):
     pipilo("index", store, "-q")
     if change == "touched":
         os.utime(store, ns=(1, 1))
     elif change == "rows":
         write_store(store, numpy.concatenate([vectors, vectors[1:2]]))
+    elif change == "dim":
+        write_store(store, vectors[:, :-1].copy())
     else:
         write_store(store, vectors, "f" * 16)
     done = pipilo("search", store, "--row", "1", "--json")
     assert "comparing every row" in done.err and done.err.count("\n") == 1
     assert done.out == pipilo("search", store, "--row", "1", "--json", "--exact").out
-    pipilo("search", store, "--row", "1", "--index", "x.npy.index", status=4)
+    run = pipilo("search", store, "--row", "1", "--index", "x.npy.index", status=4)
+    assert change != "dim" or "of 37 values, the store's have 36" in run.err
     pipilo("index", store, "-q")
     assert "may miss" in pipilo("search", store, "--row", "1", "--json").err
+
+
+def test_a_write_ahead_log_counts(pipilo, photos):
+    pipilo("embed", photos, "-m", "null:64", "-o", "log.db")
+    database = sqlite3.connect(photos.parent / "log.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA wal_autocheckpoint=0")
+    pipilo("index", "log.db", "-q")
+    assert "may miss" in pipilo("search", "log.db", "--row", "0", "--json").err
+    for _ in range(2):
+        # What is committed goes to the log alone; the database's own file stays as it was.
+        before = (photos.parent / "log.db").stat()
+        database.execute("UPDATE rows SET vector=randomblob(256) WHERE row=1")
+        assert (photos.parent / "log.db").stat().st_mtime_ns == before.st_mtime_ns
+        assert "comparing every row" in pipilo("search", "log.db", "--row", "0", "--json").err
+        pipilo("index", "log.db", "-q")
+        assert "may miss" in pipilo("search", "log.db", "--row", "0", "--json").err
+    database.close()
 
 
 def test_no_bytes_of_it_are_believed(pipilo, store, vectors, tmp_path):
