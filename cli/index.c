@@ -6,13 +6,14 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
 struct index_options {
     const char *out;
     int64_t threads;
-    uint64_t memory;
+    struct memory_options memory;
     bool quiet;
 };
 
@@ -46,7 +47,6 @@ static int build(const struct index_options *options, const char *path, struct p
     struct pipilo_index_options how = PIPILO_INDEX_OPTIONS_INIT;
     how.progress = tick;
     how.cookie = progress;
-    pipilo_set_memory(options->memory);
     int result = pipilo_set_threads((unsigned)options->threads, err);
     if (result == 0)
         result = pipilo_store_open(&store, path, err);
@@ -64,6 +64,9 @@ static int run_index(const void *stored, char **operands, int count)
     struct progress progress;
     struct pipilo_error err;
     (void)count;
+    int status = memory_begin("index", &options->memory, true);
+    if (status != 0)
+        return status;
     signals_catch();
     progress_begin(&progress, options->quiet);
     int result = build(options, operands[0], &progress, &err);
@@ -91,8 +94,8 @@ static const struct option_row rows[] = {
               "itself)" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
       .help = "threads to work with; 0: one for each processor core" },
-    { 0, "memory", "SIZE", OPTION_SIZE, AT(memory),
-      .help = "stay under SIZE of memory, such as 512M or 2G (without it: half of what there is)" },
+    MEMORY_ROW("memory", struct index_options, memory,
+               "work within SIZE, such as 512M, 2G or 40% (without it: half of what there is)"),
     { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "say nothing but what is fatal" },
     { 0 },
 };

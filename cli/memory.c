@@ -79,3 +79,9 @@ int memory_begin(const char *command, const struct memory_options *options, bool
         pipilo_set_log(&log);
     return 0;
 }
+
+int memory_from_environment(const char *command)
+{
+    static const struct memory_options none = { 0 };
+    return memory_begin(command, &none, true);
+}

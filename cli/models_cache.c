@@ -5,6 +5,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "memory.h"
 #include "say.h"
 
 struct cache_options {
@@ -71,6 +72,9 @@ static int run_cache(const void *stored, char **operands, int count)
     (void)operands;
     (void)count;
     const struct cache_options *options = stored;
+    int status = memory_from_environment("models cache");
+    if (status != 0)
+        return status;
     if (options->clear)
         return clear(options->json);
     struct pipilo_model_cache *cache = NULL;

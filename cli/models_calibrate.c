@@ -6,6 +6,7 @@
 #include "calibrate.h"
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
@@ -103,7 +104,8 @@ int calibrate(const char *model, char **pictures, int count,
 
 static int run_calibrate(const void *stored, char **operands, int count)
 {
-    return calibrate(operands[0], operands + 1, count - 1, stored);
+    int status = memory_from_environment("models calibrate");
+    return status != 0 ? status : calibrate(operands[0], operands + 1, count - 1, stored);
 }
 
 #define AT(member) offsetof(struct calibrate_options, member)

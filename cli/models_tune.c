@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
@@ -72,6 +73,9 @@ static int run_tune(const void *stored, char **operands, int count)
     struct progress progress;
     if (options->forget && (options->dry || options->json))
         return say_usage("models tune", "--forget goes with neither --dry-run nor --json");
+    int status = memory_from_environment("models tune");
+    if (status != 0)
+        return status;
     if (options->forget)
         return pipilo_model_untune(operands[0], options->precision, &err) < 0 ? say_error(&err) : 0;
     how.precision = options->precision;

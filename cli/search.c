@@ -7,6 +7,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "memory.h"
 #include "say.h"
 
 struct search_options {
@@ -157,6 +158,9 @@ static int run_search(const void *stored, char **operands, int count)
         return say_usage("search", "there is nothing to look for: name a picture, or give --row N");
     if (question.options->exact && question.options->index != NULL)
         return say_usage("search", "--exact and --index exclude each other");
+    int status = memory_from_environment("search");
+    if (status != 0)
+        return status;
     return search(&question, operands[0], &err) < 0 ? say_error(&err) : 0;
 }
 

@@ -1,7 +1,10 @@
 // inference.c: timed threads that ask a model (see inference.h).
 #include "bench/inference.h"
 
+#include <string.h>
+
 #include "core/fail.h"
+#include "model/rate.h"
 
 enum { WARM_UP = 3 }; // calls a stream before the clock starts
 
@@ -27,16 +30,6 @@ static void free_tensors(float **tensors, int count)
     plo_free(tensors);
 }
 
-// Numbers from -1 to 1, the same each time.
-static void fill(float *tensor, size_t floats)
-{
-    uint32_t random = 1;
-    for (size_t i = 0; i < floats; i++) {
-        random = random * 1664525u + 1013904223u;
-        tensor[i] = (float)(random >> 8) / (float)(1 << 23) - 1.0f;
-    }
-}
-
 static float **make_tensors(int count, size_t floats)
 {
     float **tensors = plo_alloc0((size_t)count, sizeof *tensors);
@@ -46,7 +39,7 @@ static float **make_tensors(int count, size_t floats)
             free_tensors(tensors, count);
             return NULL;
         }
-        fill(tensors[i], floats);
+        memset(tensors[i], 0, floats * sizeof(float));
     }
     return tensors;
 }
@@ -58,6 +51,8 @@ int plo_inference_run(struct plo_timed_taken *out, struct plo_model *model,
     job.threads = plo_model_streams(model);
     inference.inputs = make_tensors(job.threads, inference.rows * plo_model_input_floats(model));
     inference.outputs = make_tensors(job.threads, inference.rows * plo_model_dim(model));
+    for (int i = 0; inference.inputs != NULL && i < job.threads; i++)
+        plo_model_fill(model, inference.inputs[i], inference.rows);
     job.call = call;
     job.cookie = &inference;
     job.calls = (job.calls + (int64_t)inference.rows - 1) / (int64_t)inference.rows;

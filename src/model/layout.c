@@ -2,8 +2,12 @@
 // "key streams threads batch". A line that is not so is passed over.
 #include "model/layout.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cpu_id.h"
@@ -36,14 +40,16 @@ char *plo_layout_key(const struct plo_engine *engine, const struct plo_engine_lo
     return plo_format("%.*s", KEY_DIGITS, hex);
 }
 
-// The file's text, or NULL where there is none.
-static char *read_layouts(void)
+// The file's text, *text NULL where there is none: 0 or a negative errno.
+static int read_layouts(char **text)
 {
-    char *path = plo_cache_path("layouts"), *text = NULL;
-    if (path != NULL && plo_file_read_text(path, CEILING, &text) < 0)
-        text = NULL;
+    char *path = plo_cache_path("layouts");
+    *text = NULL;
+    int result = path != NULL ? plo_file_read_text(path, CEILING, text) : 0;
+    if (result < 0)
+        *text = NULL;
     plo_free(path);
-    return text;
+    return result == -ENOENT || result == -ENOTDIR ? 0 : result;
 }
 
 static bool parse(const char *line, const char *key, struct plo_model_layout *out)
@@ -67,38 +73,73 @@ static const char *next_line(const char *line)
 
 bool plo_layout_find(const char *key, struct plo_model_layout *out)
 {
-    char *text = read_layouts();
+    char *text;
     bool found = false;
+    (void)read_layouts(&text);
     for (const char *line = text; !found && line != NULL && *line != '\0'; line = next_line(line))
         found = parse(line, key, out);
     plo_free(text);
     return found;
 }
 
-int plo_layout_record(const char *key, const struct plo_model_layout *layout,
-                      struct pipilo_error *err)
+// The folder, made and locked against others who record at the same time, or a negative errno.
+// Closing the descriptor lets it go.
+static int lock_folder(const char *folder)
+{
+    int result = plo_file_make_folders(folder);
+    int fd = result == 0 ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : result;
+    if (result == 0 && fd < 0)
+        return -errno;
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+        if (errno == EINTR)
+            continue;
+        result = -errno;
+        close(fd);
+        return result;
+    }
+    return fd;
+}
+
+// With the folder locked: the file again, with another line for the key, or none.
+static int replace_line(const char *path, const char *key, const struct plo_model_layout *layout)
 {
     struct plo_str str = PLO_STR_INIT;
-    char *folder = plo_cache_folder(), *path = plo_cache_path("layouts"), *text = read_layouts();
-    int code = 0;
-    if (path == NULL || folder == NULL)
-        code = plo_fail(err, PIPILO_ENOTFOUND,
-                        "there is no cache folder to record it in: PIPILO_CACHE is 0, or no "
-                        "variable says where home is");
+    char *text;
+    // A file that is there and cannot be read keeps what others recorded.
+    int result = read_layouts(&text);
+    if (result < 0)
+        return result;
     for (const char *line = text; line != NULL && *line != '\0'; line = next_line(line))
         if (strncmp(line, key, KEY_DIGITS) != 0)
             plo_str_add_bytes(&str, line, (size_t)(next_line(line) - line));
+    if (str.length > 0 && str.data[str.length - 1] != '\n')
+        plo_str_add(&str, "\n"); // the last line was cut off
     if (layout != NULL)
         plo_str_addf(&str, "%s %d %d %zu\n", key, layout->streams, layout->threads, layout->batch);
-    if (code == 0 && str.failed)
-        code = plo_fail_nomem(err, 0);
-    int result = code == 0 ? plo_file_make_folders(folder) : 0;
-    if (code == 0 && result == 0)
-        result = plo_file_replace(path, str.data != NULL ? str.data : "", str.length);
-    if (result < 0)
-        code = plo_fail_errno(err, result, "%s", path);
+    result =
+        str.failed ? -ENOMEM : plo_file_replace(path, str.data != NULL ? str.data : "", str.length);
     plo_str_reset(&str);
     plo_free(text);
+    return result;
+}
+
+int plo_layout_record(const char *key, const struct plo_model_layout *layout,
+                      struct pipilo_error *err)
+{
+    char *folder = plo_cache_folder(), *path = plo_cache_path("layouts");
+    int code = 0;
+    if (path == NULL || folder == NULL) {
+        code = plo_fail(err, PIPILO_ENOTFOUND,
+                        "there is no cache folder to record it in: PIPILO_CACHE is 0, or no "
+                        "variable says where home is");
+    } else {
+        int fd = lock_folder(folder);
+        int result = fd < 0 ? fd : replace_line(path, key, layout);
+        if (fd >= 0)
+            close(fd);
+        if (result < 0)
+            code = plo_fail_errno(err, result, "%s", path);
+    }
     plo_free(path);
     plo_free(folder);
     return code;

@@ -1,12 +1,12 @@
 // rate.c: callers that do nothing but infer, until the time is over (see rate.h).
 #include "model/rate.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "core/fail.h"
 
 // What the callers share.
@@ -29,7 +29,7 @@ void plo_model_fill(const struct plo_model *model, float *input, size_t rows)
     }
 }
 
-static void *work(void *cookie)
+static void work(void *cookie)
 {
     struct shift *shift = cookie;
     float *output = plo_alloc(shift->rows * shift->dim * sizeof *output);
@@ -43,25 +43,21 @@ static void *work(void *cookie)
         atomic_store(&shift->last, plo_clock_ns());
     }
     plo_free(output);
-    return NULL;
 }
 
 static int run(struct shift *shift, size_t workers, int64_t ns, double *rate,
                struct pipilo_error *err)
 {
-    pthread_t *threads = plo_alloc0(workers, sizeof *threads);
-    if (threads == NULL)
+    void **cookies = plo_alloc0(workers, sizeof *cookies);
+    if (cookies == NULL)
         return plo_fail_nomem(err, 0);
-    size_t started = 0;
+    for (size_t i = 0; i < workers; i++)
+        cookies[i] = shift;
     int64_t began = plo_clock_ns();
     shift->until = began + ns;
     atomic_store(&shift->last, began);
-    while (started + 1 < workers && pthread_create(&threads[started], NULL, work, shift) == 0)
-        started++;
-    work(shift);
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    plo_free(threads);
+    plo_crew_run(work, cookies, workers);
+    plo_free(cookies);
     int code = atomic_load(&shift->code);
     int64_t took = atomic_load(&shift->last) - began;
     *rate = took > 0 ? (double)atomic_load(&shift->done) * 1e9 / (double)took : 0;

@@ -68,6 +68,19 @@ def test_the_environment(pipilo, photos):
         *run, status=2, env={"PIPILO_MEMORY_HARD": "much"}).err
 
 
+@pytest.mark.parametrize("words", [("search", "a.db", "--row", "1"), ("index", "a.db"), ("models", "cache"),
+                                   ("models", "tune", "null:4", "--forget"),
+                                   ("models", "calibrate", "null:4", "a.jpg")])
+def test_the_environment_of_the_other_commands(pipilo, words):
+    for name in ("PIPILO_MEMORY", "PIPILO_MEMORY_HARD"):
+        assert f"{name}: 'much' is no size" in pipilo(*words, status=2, env={name: "much"}).err
+
+
+def test_an_index_takes_a_share(pipilo, photos):
+    pipilo("embed", photos, *NULL, "-o", "a.db")
+    assert "indexed" in pipilo("index", "a.db", "--memory", "40%").out
+
+
 def test_marks_that_fall_are_refused(pipilo, photos):
     done = pipilo("embed", photos, *NULL, "-o", "a.jsonl", "--memory-soft", "2G", "--memory-hard", "1G", status=2)
     assert "must not fall" in done.err

@@ -1,5 +1,9 @@
 // test_layout.c: layouts are remembered by model, precision and machine; what was asked for goes
 // before, and a file of nonsense changes nothing. With an engine's name only: nothing is loaded.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "helper.h"
 #include "model/layout.h"
 
@@ -75,6 +79,60 @@ static void nonsense_is_passed_over(void **state)
     plo_free(key);
 }
 
+enum { RECORDERS = 4, EACH = 40 };
+
+static void record_some(char letter)
+{
+    char key[33];
+    struct plo_model_layout layout = { 1, 1, 1 };
+    bool good = true;
+    for (int i = 0; i < EACH; i++) {
+        snprintf(key, sizeof key, "%c%031x", letter, i);
+        good = good && plo_layout_record(key, &layout, NULL) == 0;
+    }
+    _exit(good ? 0 : 1);
+}
+
+// Nobody's line is lost to another's.
+static void processes_that_record_at_once(void **state)
+{
+    char key[33];
+    struct plo_model_layout layout;
+    pid_t children[RECORDERS];
+    (void)state;
+    fflush(NULL);
+    for (int i = 0; i < RECORDERS; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            record_some((char)('a' + i));
+    }
+    for (int i = 0; i < RECORDERS; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < RECORDERS * EACH; i++) {
+        snprintf(key, sizeof key, "%c%031x", 'a' + i / EACH, i % EACH);
+        assert_true(plo_layout_find(key, &layout));
+    }
+}
+
+// What others recorded is not replaced by what could not be read.
+static void a_file_that_cannot_be_read_stays(void **state)
+{
+    char path[300];
+    const struct plo_model_layout layout = { 1, 1, 1 };
+    struct stat before, after;
+    (void)state;
+    snprintf(path, sizeof path, "%s/layouts", getenv("PIPILO_CACHE"));
+    assert_int_equal(truncate(path, (1 << 20) + 1), 0); // more than is read
+    assert_int_equal(stat(path, &before), 0);
+    assert_true(plo_layout_record("0123456789abcdef0123456789abcdef", &layout, NULL) < 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     make_folder(folder);
@@ -82,6 +140,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layouts_are_remembered),
         cmocka_unit_test(nonsense_is_passed_over),
+        cmocka_unit_test(processes_that_record_at_once),
+        cmocka_unit_test(a_file_that_cannot_be_read_stays),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     plo_install_remove(folder);
