@@ -3,6 +3,7 @@
 #include "search/graph.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -24,7 +25,7 @@ extern "C" {
 namespace
 {
 
-enum { LINKS = 16, BUILD_BREADTH = 200, LEVELS_MOST = 64, CACHE_LINE = 64 };
+enum { LINKS = 16, BUILD_BREADTH = 200, LEVELS_MOST = 16, LEVELS_SPARE = 64, CACHE_LINE = 64 };
 
 // What stands for a vector inside the library: how far from the first one its bytes begin. A query
 // lies elsewhere; its distance, modulo 2^64, leads there all the same.
@@ -80,6 +81,32 @@ class Space : public hnswlib::SpaceInterface<float>
 
 typedef hnswlib::HierarchicalNSW<float> Library;
 
+} // namespace
+
+// The library draws levels from one source of chance, which several threads would change at once.
+// Here they follow from the place (see level_of), and it is left with the one that it takes where
+// none is asked for.
+template <> int hnswlib::HierarchicalNSW<float>::getRandomLevel(double)
+{
+    return 0;
+}
+
+namespace
+{
+
+// How many layers a vector is in beyond the lowest: as rare as the library wants it, and the same
+// whichever thread adds it, and when.
+int level_of(size_t place, double rarity)
+{
+    // The finalizer of SplitMix64.
+    uint64_t mix = (static_cast<uint64_t>(place) + 1) * 0x9e3779b97f4a7c15u;
+    mix = (mix ^ mix >> 30) * 0xbf58476d1ce4e5b9u;
+    mix = (mix ^ mix >> 27) * 0x94d049bb133111ebu;
+    mix ^= mix >> 31;
+    const double chance = (static_cast<double>(mix >> 11) + 1) / 9007199254740992.0; // 0 to 1
+    return std::min(static_cast<int>(-std::log(chance) * rarity), static_cast<int>(LEVELS_MOST));
+}
+
 // Bytes that are read from the front, and never beyond their end.
 class Reader
 {
@@ -134,7 +161,7 @@ extern "C" int plo_graph_add(struct plo_graph *graph, size_t place, struct pipil
 {
     try {
         distance_t distance = graph->space.place_of(graph->vectors + place * graph->width);
-        graph->library.addPoint(&distance, place);
+        graph->library.addPoint(&distance, place, level_of(place, graph->library.mult_));
         return 0;
     } catch (const std::exception &) {
         return plo_fail_nomem(err, 0);
@@ -167,14 +194,22 @@ extern "C" int plo_graph_write(const struct plo_graph *graph,
     return 0;
 }
 
-// Places and levels of all nodes; false where one leads nowhere.
+// Places and levels of all nodes; false where one leads nowhere, two have the same place, or there
+// are more levels than PLO_GRAPH_VECTOR_BYTES allows: each takes 17 times as much memory as a file
+// needs to claim it. Those that are drawn come to one for 15 nodes.
 static bool read_nodes(plo_graph *graph, Reader *reader, uint32_t count)
 {
     Library &library = graph->library;
+    std::vector<bool> taken(count);
+    uint64_t levels = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t node[2];
-        if (!reader->take(node, 2) || node[0] >= count || node[1] > LEVELS_MOST)
+        if (!reader->take(node, 2) || node[0] >= count || taken[node[0]] || node[1] > LEVELS_MOST)
             return false;
+        levels += node[1];
+        if (levels > static_cast<uint64_t>(count) + LEVELS_SPARE)
+            return false;
+        taken[node[0]] = true;
         char *element = library.data_level0_memory_ + i * library.size_data_per_element_;
         distance_t distance = graph->space.place_of(graph->vectors + node[0] * graph->width);
         std::memset(element, 0, library.size_data_per_element_);

@@ -175,6 +175,68 @@ static void test_all_are_found_in_what_was_torn(void **state)
     plo_graph_destroy(graph);
 }
 
+// A graph in which every node has `levels` beyond the lowest, with nothing in them.
+static int read_with_levels(uint32_t levels, uint32_t second_place)
+{
+    const uint32_t head[] = { LINKS, COUNT, levels, 0 };
+    struct plo_graph *graph = NULL;
+    filled = 0;
+    assert_int_equal(keep(NULL, head, sizeof head, NULL), 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        put(i == 1 ? second_place : i);
+        put(levels);
+    }
+    for (uint32_t i = 0; i < COUNT * (levels + 1); i++)
+        put(0);
+    int result = plo_graph_read(&graph, bytes, filled, vectors, COUNT, DIM, NULL);
+    plo_graph_destroy(graph);
+    return result;
+}
+
+static void test_more_than_a_graph_may_hold(void **state)
+{
+    (void)state;
+    plo_graph_destroy(make());
+    assert_int_equal(read_with_levels(0, 1), 0);
+    assert_int_equal(read_with_levels(1, 1), 0);
+    // Levels take more memory than they take bytes.
+    assert_int_equal(read_with_levels(2, 1), PIPILO_ECORRUPT);
+    assert_int_equal(read_with_levels(16, 1), PIPILO_ECORRUPT);
+    // Two nodes of one vector.
+    assert_int_equal(read_with_levels(0, 0), PIPILO_ECORRUPT);
+}
+
+// Each node's level, by its place, of what was written.
+static void levels_of(uint32_t *levels)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        uint32_t node[2];
+        memcpy(node, bytes + 16 + i * sizeof node, sizeof node);
+        levels[node[0]] = node[1];
+    }
+}
+
+static void test_levels_follow_from_the_place(void **state)
+{
+    (void)state;
+    uint32_t forwards[COUNT], backwards[COUNT], above = 0;
+    struct plo_graph *graph = NULL;
+    plo_graph_destroy(make());
+    levels_of(forwards);
+    assert_int_equal(plo_graph_create(&graph, vectors, COUNT, DIM, NULL), 0);
+    for (size_t i = COUNT; i > 0; i--)
+        assert_int_equal(plo_graph_add(graph, i - 1, NULL), 0);
+    filled = 0;
+    assert_int_equal(plo_graph_write(graph, keep, NULL, NULL), 0);
+    levels_of(backwards);
+    assert_memory_equal(forwards, backwards, sizeof forwards);
+    // One in 16, about.
+    for (size_t i = 0; i < COUNT; i++)
+        above += forwards[i] > 0;
+    assert_true(above > COUNT / 40 && above < COUNT / 8);
+    plo_graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +244,8 @@ int main(void)
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_cut_bytes),
         cmocka_unit_test(test_all_are_found_in_what_was_torn),
+        cmocka_unit_test(test_more_than_a_graph_may_hold),
+        cmocka_unit_test(test_levels_follow_from_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
