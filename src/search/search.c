@@ -147,11 +147,11 @@ static void offer_all(struct worker *worker, const struct row *row, size_t first
         double product = products[i];
         if (row->wide)
             product = dot_wide(search->queries + query * search->dim, row->values, search->dim);
+        // Rounded products of what points the same way go beyond 1 by a little.
+        double score = product / search->norms[query] / row->norm;
+        score = score > 1 ? 1 : score < -1 ? -1 : score;
         plo_best_offer(&worker->best[query],
-                       (struct plo_search_hit){
-                           .row = row->number,
-                           .score = (float)(product / search->norms[query] / row->norm),
-                       });
+                       (struct plo_search_hit){ .row = row->number, .score = (float)score });
     }
 }
 

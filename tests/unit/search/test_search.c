@@ -147,6 +147,32 @@ static void test_rows_without_direction(void **state)
 
 // However many threads there are, whether the rows are mapped or read, and as many as there are
 // queries: the same hits, bit for bit.
+static void test_scores_stay_within_one(void **state)
+{
+    (void)state;
+    enum { FEW = 3 };
+    // What points the same way, and the other way, at many lengths; where few products are added
+    // up, their rounding weighs most.
+    for (size_t i = 0; i < FEW; i++)
+        vectors[i] = random_float();
+    for (size_t row = 1; row < ROWS; row++) {
+        float length = 1.5f + random_float();
+        for (size_t i = 0; i < FEW; i++)
+            vectors[row * FEW + i] = vectors[i] * (row % 2 == 0 ? length : -length);
+    }
+    struct plo_search *search = NULL;
+    const struct plo_search_hit *hits = NULL;
+    struct pipilo_error err;
+    assert_int_equal(plo_search_create(&search, vectors, QUERIES, FEW, ROWS, &err), 0);
+    assert_int_equal(run(search, ROWS, 1, &err), 0);
+    for (size_t query = 0; query < QUERIES; query++) {
+        assert_int_equal(plo_search_hits(search, query, &hits), ROWS);
+        for (size_t i = 0; i < ROWS; i++)
+            assert_true(fabsf(hits[i].score) <= 1 && fabsf(hits[i].score) > 0.999999f);
+    }
+    plo_search_destroy(search);
+}
+
 static void test_threads_change_nothing(void **state)
 {
     (void)state;
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_against_double),
         cmocka_unit_test(test_ties_go_to_the_lower_row),
         cmocka_unit_test(test_rows_without_direction),
+        cmocka_unit_test(test_scores_stay_within_one),
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_refused),
