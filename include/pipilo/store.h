@@ -119,7 +119,8 @@ PIPILO_API int pipilo_index_build(pipilo_store *store, const char *path,
 // Opens an index of this store (NULL: STORE.index), to be named in pipilo_search_options; it must
 // be closed before the store. A damaged file is refused, never believed. Errors: PIPILO_ENOTFOUND;
 // PIPILO_EMISMATCH where the store has changed since; PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET,
-// PIPILO_ENOMEM. Threads: as the store's.
+// PIPILO_ENOMEM. Threads: as the store's. The file stays mapped: replace it (rename), never cut it
+// in place. A search of one that was cut fails (PIPILO_ECORRUPT); one under way ends the process.
 PIPILO_API int pipilo_index_open(pipilo_index **out, pipilo_store *store, const char *path,
                                  struct pipilo_error *err);
 

@@ -38,6 +38,7 @@ struct header {
 };
 
 struct plo_index {
+    int fd;
     uint8_t *bytes; // the whole file, mapped
     size_t size;
     struct header header;
@@ -84,22 +85,21 @@ static int map_file(struct plo_index *index, const char *path, struct pipilo_err
 {
     struct stat status;
     int result = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
+    index->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (index->fd < 0)
         return plo_fail_errno(err, -errno, "cannot open the index %s", path);
-    if (fstat(fd, &status) < 0) {
+    if (fstat(index->fd, &status) < 0) {
         result = plo_fail_errno(err, -errno, "cannot look at the index %s", path);
     } else if (!S_ISREG(status.st_mode) || status.st_size < PLO_INDEX_HEADER) {
         result = plo_fail(err, PIPILO_ECORRUPT, "%s is no index", path);
     } else {
         index->size = (size_t)status.st_size;
-        void *bytes = mmap(NULL, index->size, PROT_READ, MAP_SHARED, fd, 0);
+        void *bytes = mmap(NULL, index->size, PROT_READ, MAP_SHARED, index->fd, 0);
         if (bytes == MAP_FAILED)
             result = plo_fail_errno(err, -errno, "cannot map the index %s", path);
         else
             index->bytes = bytes;
     }
-    close(fd);
     return result;
 }
 
@@ -193,6 +193,7 @@ int plo_index_open(struct plo_index **out, const char *path, const struct plo_in
     struct plo_index *index = plo_alloc0(1, sizeof *index);
     if (index == NULL)
         return plo_fail_nomem(err, sizeof *index);
+    index->fd = -1;
     int result = map_file(index, path, err);
     if (result == 0)
         result = check_header(index, path, err);
@@ -215,6 +216,8 @@ void plo_index_close(struct plo_index *index)
     plo_graph_destroy(index->graph);
     if (index->bytes != NULL)
         munmap(index->bytes, index->size);
+    if (index->fd >= 0)
+        close(index->fd);
     plo_budget_adjust(-(int64_t)index->charged);
     plo_free(index);
 }
@@ -258,12 +261,24 @@ static size_t rows_of(const struct plo_index *index, const size_t *places, size_
     return found;
 }
 
+// What has shrunk since it was opened must not be touched.
+static int check_size(const struct plo_index *index, struct pipilo_error *err)
+{
+    struct stat status;
+    if (fstat(index->fd, &status) < 0)
+        return plo_fail_errno(err, -errno, "cannot look at the index");
+    if ((uint64_t)status.st_size < index->size)
+        return plo_fail(err, PIPILO_ECORRUPT, "the index was cut after it was opened");
+    return 0;
+}
+
 int plo_index_search(const struct plo_index *index, const float *query, size_t wanted,
                      int64_t *rows, size_t *found, struct pipilo_error *err)
 {
     size_t dim = (size_t)index->header.store.dim;
     uint64_t count = index->header.sizes.count;
     size_t most = wanted < count ? wanted : (size_t)count;
+    PLO_TRY(check_size(index, err));
     uint16_t *unit = plo_alloc_aligned(dim * sizeof *unit);
     size_t *places = plo_alloc0(most, sizeof *places);
     int result = unit == NULL || places == NULL ? plo_fail_nomem(err, most * sizeof *places) : 0;

@@ -52,7 +52,8 @@ int plo_index_open(struct plo_index **out, const char *path, const struct plo_in
 
 // Writes the numbers of about the nearest rows to `rows`, at most `wanted` of them, ascending; of
 // rows with the same vector, the lowest. The query is as in plo_search_create. Errors:
-// PIPILO_EINVALID, PIPILO_ENOMEM.
+// PIPILO_EINVALID; PIPILO_ECORRUPT where the file has shrunk since it was opened; PIPILO_EIO,
+// PIPILO_ENOMEM.
 int plo_index_search(const struct plo_index *index, const float *query, size_t wanted,
                      int64_t *rows, size_t *found, struct pipilo_error *err);
 

@@ -69,11 +69,35 @@ static void a_store_replaced_while_it_is_read(void **state)
     pipilo_store_close(&store);
 }
 
+static void a_cut_index_is_refused(void **state)
+{
+    (void)state;
+    pipilo_store *store = NULL;
+    pipilo_index *index = NULL;
+    struct pipilo_hits *hits = NULL;
+    struct pipilo_query query = PIPILO_QUERY_INIT;
+    struct pipilo_search_options options = PIPILO_SEARCH_OPTIONS_INIT;
+    make_store("o.db", 0);
+    query.row = 1;
+    assert_int_equal(pipilo_store_open(&store, "o.db", &err), 0);
+    assert_int_equal(pipilo_index_build(store, NULL, NULL, &err), 0);
+    assert_int_equal(pipilo_index_open(&index, store, NULL, &err), 0);
+    options.index = index;
+    assert_int_equal(pipilo_store_search(&hits, store, &query, 1, 3, &options, &err), 0);
+    pipilo_free(hits);
+    assert_int_equal(truncate("o.db.index", 100), 0);
+    assert_int_equal(pipilo_store_search(&hits, store, &query, 1, 3, &options, &err),
+                     PIPILO_ECORRUPT);
+    pipilo_index_close(&index);
+    pipilo_store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         OPS_TEST(a_store_replaced_since_it_was_opened),
         OPS_TEST(a_store_replaced_while_it_is_read),
+        OPS_TEST(a_cut_index_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
