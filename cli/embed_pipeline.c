@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <pipilo/pipilo.h>
+
 #include "embed.h"
 #include "say.h"
 
@@ -40,8 +42,27 @@ bool embed_keeps(const char *out)
     return kind >= 0 && strcmp(kinds[kind].op, "write_sqlite") == 0;
 }
 
-// What a model is called in the name of its OUT: the last part of its path, without ".onnx". The
-// caller frees it.
+// True for the names that any model's folder or file may have.
+static bool says_nothing(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "model") == 0;
+}
+
+// The name on the model's card, which the caller frees; NULL where there is none that a file's name
+// can hold.
+static char *card_name(const char *model)
+{
+    struct pipilo_model_info *info = NULL;
+    if (pipilo_model_show(&info, model, NULL, NULL) < 0)
+        return NULL;
+    bool good = info->name[0] != '\0' && strchr(info->name, '/') == NULL;
+    char *name = good ? must(strdup(info->name)) : NULL;
+    pipilo_free(info);
+    return name;
+}
+
+// What a model is called in the name of its OUT: the last part of its path, without ".onnx"; where
+// that is every model's, the name on its card. The caller frees it.
 static char *short_name(const char *model)
 {
     size_t length = strlen(model);
@@ -52,7 +73,12 @@ static char *short_name(const char *model)
         start--;
     if (length - start > 5 && strncmp(model + length - 5, ".onnx", 5) == 0)
         length -= 5;
-    return must(strndup(model + start, length - start));
+    char *last = must(strndup(model + start, length - start));
+    char *name = says_nothing(last) ? card_name(model) : NULL;
+    if (name == NULL)
+        return last;
+    free(last);
+    return name;
 }
 
 char *embed_out(const struct embed_options *options, int which)

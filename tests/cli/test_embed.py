@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import tarfile
@@ -15,6 +16,8 @@ from PIL import Image
 from conftest import NAMES, PROGRAM, draw
 
 NULL = ["-m", "null:64"]
+DEPS = pathlib.Path(os.environ.get("PIPILO_DEPS", pathlib.Path(__file__).resolve().parents[2] / ".deps"))
+EFFICIENTNET = DEPS / "models/efficientnet-lite0"
 
 
 def sources(photos):
@@ -334,6 +337,18 @@ def test_several_models_decode_in_one_step(pipilo):
 def test_names_of_several_models(pipilo):
     text = pipilo("embed", "x", "-m", "some.dir/a.onnx", "-m", "b/", "-o", "to.d/x.npy", "--explain").out
     assert "'to.d/x.a.npy'" in text and "'to.d/x.b.npy'" in text
+
+
+@pytest.mark.skipif(not EFFICIENTNET.is_dir(), reason="the model is not there")
+def test_a_name_that_says_nothing_is_the_cards(pipilo, tmp_path):
+    for name in ("one", "two"):
+        folder = shutil.copytree(EFFICIENTNET, tmp_path / name)
+        card = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps(card | {"name": f"card-{name}"}))
+    both = pipilo("embed", "x", "-m", "one/model.onnx", "-m", "two/model.onnx", "-o", "x.npy", "--explain").out
+    assert "'x.card-one.npy'" in both and "'x.card-two.npy'" in both
+    here = pipilo("embed", "x", "-m", "two/../one/.", "-m", "null:4", "-o", "x.npy", "--explain").out
+    assert "'x.card-one.npy'" in here and "'x.null:4.npy'" in here
 
 
 @pytest.mark.parametrize("words, part", [
