@@ -52,7 +52,7 @@ class EmbedConfig:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", os.fspath(self.model))
+        object.__setattr__(self, "model", os.fsdecode(self.model))
 
 
 class Embedding(NamedTuple):
@@ -293,7 +293,7 @@ class Embedder:
 
 def embed(
     pictures: Any,
-    model: str | os.PathLike[str],
+    model: str | bytes | os.PathLike[str] | os.PathLike[bytes],
     *,
     precision: str = "f32",
     fast: bool = False,
@@ -316,19 +316,19 @@ def embed(
     itself. TypeError for an open file and an array of two dimensions. Ctrl-C ends it at once.
     """
     config = EmbedConfig(
-        os.fspath(model), precision, fast, exif, normalize, device, batch, threads
+        os.fsdecode(model), precision, fast, exif, normalize, device, batch, threads
     )
     return Embedder(config)(pictures, on_error)
 
 
 def embed_stream(
     pictures: Any,
-    model: str | os.PathLike[str],
+    model: str | bytes | os.PathLike[str] | os.PathLike[bytes],
     *,
     rows: int = 1024,
     on_error: str = "row",
     **settings: Any,
 ) -> Iterator[Embeddings]:
     """As `embed`, in parts of `rows` rows: for more vectors than fit into memory."""
-    config = EmbedConfig(os.fspath(model), **settings)
+    config = EmbedConfig(os.fsdecode(model), **settings)
     return Embedder(config).stream(pictures, rows, on_error)

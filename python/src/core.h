@@ -112,6 +112,10 @@ PyObject *plopy_iterator_create(pipilo_value *value);
 
 // --- errors.c --------------------------------------------------------------------------------
 
+// What the library says as a str. It may name files, whose names are any bytes: what is not UTF-8
+// is replaced.
+PyObject *plopy_text(const char *text);
+
 // Sets the Python exception that the code stands for. Returns NULL.
 PyObject *plopy_raise(const struct pipilo_error *err);
 

@@ -23,12 +23,18 @@ static PyObject *class_of(int code)
     return PyExc_RuntimeError;
 }
 
+PyObject *plopy_text(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
 PyObject *plopy_raise(const struct pipilo_error *err)
 {
+    // PyErr_Format decodes as plopy_text does.
     if (err->where[0] != '\0')
         PyErr_Format(class_of(err->code), "%s: %s", err->where, err->message);
     else
-        PyErr_SetString(class_of(err->code), err->message);
+        PyErr_Format(class_of(err->code), "%s", err->message);
     return NULL;
 }
 
@@ -53,8 +59,11 @@ static void describe(struct pipilo_error *err, PyObject *exception)
     const char *from =
         bytes != NULL ? PyBytes_AsString(bytes) : "an exception that cannot be shown";
     size_t length = strlen(from);
-    if (length >= sizeof err->message)
+    if (length >= sizeof err->message) {
         length = sizeof err->message - 1;
+        while (length > 0 && (from[length] & 0xc0) == 0x80)
+            length--; // to the beginning of a character
+    }
     memcpy(err->message, from, length);
     for (size_t i = 0; i < length; i++)
         if (err->message[i] == '\n')
@@ -91,8 +100,9 @@ static PyObject *make_error(const struct pipilo_error *err, PyObject *cause)
         plopy_raise(err);
         return take_exception();
     }
-    return PyObject_CallFunction(plopy_types.node_error, "sssO", err->where, err->message,
-                                 pipilo_error_python(err->code), cause != NULL ? cause : Py_None);
+    return PyObject_CallFunction(plopy_types.node_error, "NNsO", plopy_text(err->where),
+                                 plopy_text(err->message), pipilo_error_python(err->code),
+                                 cause != NULL ? cause : Py_None);
 }
 
 PyObject *plopy_raise_node(const struct pipilo_error *err)
@@ -111,8 +121,8 @@ PyObject *plopy_raise_source(const struct pipilo_error *err, const char *source)
                                     : PyUnicode_FromFormat("%s", err->message);
     PyObject *exception = NULL;
     if (text != NULL)
-        exception = PyObject_CallFunction(plopy_types.node_error, "sOsO", err->where, text,
-                                          pipilo_error_python(err->code), Py_None);
+        exception = PyObject_CallFunction(plopy_types.node_error, "NOsO", plopy_text(err->where),
+                                          text, pipilo_error_python(err->code), Py_None);
     Py_XDECREF(text);
     if (exception != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);

@@ -98,11 +98,11 @@ static PyObject *model_info(PyObject *module, PyObject *args)
     struct pipilo_error err;
     struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
     struct pipilo_model_info *info = NULL;
-    const char *model;
+    PyObject *model = NULL;
     int fast, normalize;
     (void)module;
-    if (!PyArg_ParseTuple(args, "szzzpp", &model, &settings.precision, &settings.exif,
-                          &settings.device, &fast, &normalize))
+    if (!PyArg_ParseTuple(args, "O&zzzpp", PyUnicode_FSConverter, &model, &settings.precision,
+                          &settings.exif, &settings.device, &fast, &normalize))
         return NULL;
     settings.fast = fast;
     settings.normalize = normalize;
@@ -110,18 +110,17 @@ static PyObject *model_info(PyObject *module, PyObject *args)
     struct plopy_drive drive;
     plopy_drive_begin(&drive);
     plopy_gil_give(&drive);
-    result = pipilo_model_show(&info, model, &settings, &err);
+    result = pipilo_model_show(&info, PyBytes_AsString(model), &settings, &err);
     plopy_gil_take(&drive);
     plopy_drive_end(&drive);
+    Py_DECREF(model);
     if (result < 0)
         return plopy_raise(&err);
-    PyObject *weights = PyUnicode_DecodeFSDefault(info->weights), *all = NULL;
-    if (weights != NULL)
-        all = Py_BuildValue("{s:s,s:s,s:s,s:s,s:n,s:s,s:O}", "name", info->name, "engine",
-                            info->engine, "precision", info->precision, "fingerprint",
-                            info->fingerprint, "dim", (Py_ssize_t)info->dim, "card", info->card,
-                            "weights", weights);
-    Py_XDECREF(weights);
+    PyObject *all = Py_BuildValue(
+        "{s:N,s:N,s:N,s:N,s:n,s:N,s:N}", "name", plopy_text(info->name), "engine",
+        plopy_text(info->engine), "precision", plopy_text(info->precision), "fingerprint",
+        plopy_text(info->fingerprint), "dim", (Py_ssize_t)info->dim, "card", plopy_text(info->card),
+        "weights", PyUnicode_DecodeFSDefault(info->weights));
     pipilo_free(info);
     return all;
 }

@@ -364,7 +364,7 @@ static PyObject *pipeline_nodes(PyObject *object, PyObject *unused)
     (void)unused;
     PyObject *tuple = PyTuple_New((Py_ssize_t)count);
     for (size_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *name = PyUnicode_FromString(pipilo_pipeline_node_name(self->pipeline, i));
+        PyObject *name = plopy_text(pipilo_pipeline_node_name(self->pipeline, i));
         if (name == NULL || PyTuple_SetItem(tuple, (Py_ssize_t)i, name) < 0)
             Py_CLEAR(tuple);
     }

@@ -99,6 +99,19 @@ void plo_str_add_json(struct plo_str *str, const char *text)
     plo_str_add(str, "\"");
 }
 
+size_t plo_str_whole(const char *text, size_t length)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        unsigned char c = s[length - back];
+        if ((c & 0xc0) == 0x80)
+            continue;
+        size_t needs = c > 0xf4 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1;
+        return needs > back ? length - back : length;
+    }
+    return length;
+}
+
 char *plo_str_take(struct plo_str *str)
 {
     if (!str->failed)

@@ -28,6 +28,10 @@ void plo_str_addf(struct plo_str *str, const char *format, ...) PLO_PRINTF(2, 3)
 // surrogates \udc80..\udcff, as Python's "surrogateescape" does, so that any file name survives.
 void plo_str_add_json(struct plo_str *str, const char *text);
 
+// How many of the first `length` bytes of a text of UTF-8 that goes on behind them are whole
+// characters: where it is cut. `length` where they end in no character that is begun.
+size_t plo_str_whole(const char *text, size_t length);
+
 // The text (never NULL unless failed), owned by the caller; the builder is empty again. NULL where
 // an allocation failed.
 char *plo_str_take(struct plo_str *str);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 struct row {
     const char *name;
     const char *text;
@@ -57,7 +59,9 @@ static void fill(struct pipilo_error *err, int code, const char *format, va_list
 {
     err->code = code;
     err->where[0] = '\0';
-    vsnprintf(err->message, sizeof err->message, format, args);
+    int whole = vsnprintf(err->message, sizeof err->message, format, args);
+    if (whole >= (int)sizeof err->message)
+        err->message[plo_str_whole(err->message, sizeof err->message - 1)] = '\0';
     // One line, whatever a library's text or a file's name holds.
     for (char *c = err->message; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20)

@@ -9,6 +9,7 @@
 
 #include <pipilo/sys/foreign.h>
 
+#include "base/str.h"
 #include "core/budget.h"
 #include "core/fail.h"
 #include "core/governor.h"
@@ -140,6 +141,13 @@ static int add_column(pipilo_pipeline *plan, const char *name, bool scalar, size
     return 0;
 }
 
+// How many bytes of a node's name are kept.
+static int shown_length(const char *name, size_t most)
+{
+    size_t length = strlen(name);
+    return (int)(length <= most ? length : plo_str_whole(name, most));
+}
+
 // A new node of an iteration at the plan's end.
 static int add_node(struct planner *planner, const pipilo_pipe *pipe, pipilo_callable *callable,
                     struct plo_plan_node **out, struct pipilo_error *err)
@@ -156,9 +164,10 @@ static int add_node(struct planner *planner, const pipilo_pipe *pipe, pipilo_cal
     };
     const char *name = callable != NULL ? callable->op->name : "nop";
     if (pipe->name != NULL)
-        snprintf(node->name, sizeof node->name, "%.63s", pipe->name);
+        snprintf(node->name, sizeof node->name, "%.*s", shown_length(pipe->name, 63), pipe->name);
     else
-        snprintf(node->name, sizeof node->name, "%.50s-%zu", name, *planner->index);
+        snprintf(node->name, sizeof node->name, "%.*s-%zu", shown_length(name, 50), name,
+                 *planner->index);
     if (strcmp(node->name, "_input") != 0) // Towhee counts neither input nor output
         ++*planner->index;
     if (callable != NULL)

@@ -198,6 +198,17 @@ def test_an_iterable_that_raises(folder):
     assert pipilo.stats()["runs"] == runs
 
 
+def test_a_model_folder_in_any_bytes(folder, vectors, tmp_path):
+    assert np.array_equal(embed(folder, os.fsencode(MODEL)).vectors, vectors)
+    assert EmbedConfig(os.fsencode(MODEL)) == EmbedConfig(MODEL)
+    if REAL.is_dir() and PHOTOS:
+        link = os.fsencode(tmp_path) + b"/m\xff"
+        os.symlink(REAL.resolve(), link)
+        expected = embed(PHOTOS[:1], REAL).vectors
+        for model in (link, os.fsdecode(link), Path(os.fsdecode(link))):
+            assert np.array_equal(embed(PHOTOS[:1], model).vectors, expected)
+
+
 def test_parts(folder, vectors):
     parts = list(embed_stream(folder, MODEL, rows=3))
     assert [len(part) for part in parts] == [3, 3, 2]

@@ -2,6 +2,7 @@
 
 import pytest
 
+import pipilo
 from pipilo import ops, pipe
 
 
@@ -110,3 +111,51 @@ def test_names():
     p = pipe.input("x").map("x", "y", function, config={"name": "mine"}).output("y")
     with pytest.raises(RuntimeError, match="Node-mine runs failed"):
         p(1)
+
+
+# What the library says has 447 bytes and a node's name 63: an odd number of bytes each, so that
+# characters of two bytes never end there.
+def test_texts_that_are_cut_end_with_a_character():
+    def fail(x):
+        raise ValueError("é" * 300)
+
+    p = pipe.input("x").map("x", "y", fail, config={"name": "ü" * 40}).output("y")
+    name = "ü" * 31
+    assert p._core.nodes()[-1] == name
+    for call in (lambda: p(1), lambda: p.batch([1])):
+        with pytest.raises(RuntimeError) as caught:
+            call()
+        assert str(caught.value).startswith(f"Node-{name} runs failed, error msg: {'é' * 300}, Trace")
+        assert str(caught.value.__cause__) == "é" * 300
+    good, bad = (result.get()[0] for result in
+                 pipe.input("x").map("x", "y", lambda x: x or fail(x), config={"name": "ü" * 40})
+                 .output("y").batch([1, 0], on_error="row"))
+    assert good == 1 and str(bad.__cause__) == "é" * 300
+
+
+def test_the_name_of_a_function_that_is_cut():
+    def function(x):
+        return x
+
+    function.__name__ = "f" + "ü" * 40
+    p = pipe.input("x").map("x", "y", function).output("y")
+    assert p._core.nodes()[-1] == "f" + "ü" * 24 + "-0"
+
+
+def test_names_of_files_in_any_bytes():
+    pytest.importorskip("numpy")
+    path = "/no/such/\udcff\udce9.png"
+    p = pipe.input("x").map("x", "v", ops.image_embedding.timm("null:8")).output("v")
+    for call in (lambda: p(path), lambda: p.batch([path])):
+        with pytest.raises(RuntimeError, match="/no/such/\ufffd\ufffd.png") as caught:
+            call()
+        assert isinstance(caught.value.__cause__, FileNotFoundError)
+    rows = [result.get()[0] for result in p.batch([path] * 2, on_error="row")]
+    assert ["/no/such/\ufffd\ufffd.png" in str(row) for row in rows] == [True] * 2
+    with pytest.raises(RuntimeError, match="/no/such/\ufffd\ufffd.png"):
+        pipilo.embed([path], "null:8", on_error="raise")
+    # Cut by the library itself, inside a character.
+    for length in range(400, 404):
+        assert isinstance(p.batch(["/" + "é" * length], on_error="row")[0].get()[0], RuntimeError)
+    with pytest.raises((OSError, RuntimeError), match="/no/such/\ufffd"):
+        pipilo.embed([], "/no/such/\udcff")

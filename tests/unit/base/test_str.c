@@ -68,6 +68,17 @@ static void writes_json(void **state)
     }
 }
 
+// "a", "é" (2 bytes), "€" (3), a bird (4), and bytes that begin nothing.
+static void cuts_between_characters(void **state)
+{
+    (void)state;
+    const char *text = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xa6z\xff\x80";
+    const size_t whole[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 12, 13 };
+    for (size_t i = 0; i < PLO_COUNT(whole); i++)
+        assert_int_equal(plo_str_whole(text, i), whole[i]);
+    assert_int_equal(plo_str_whole("\x80\x80\x80\x80", 4), 4);
+}
+
 static void finds_the_nearest(void **state)
 {
     (void)state;
@@ -86,6 +97,7 @@ int main(void)
         cmocka_unit_test(has_a_ceiling),
         cmocka_unit_test(remembers_a_failure),
         cmocka_unit_test(writes_json),
+        cmocka_unit_test(cuts_between_characters),
         cmocka_unit_test(finds_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
