@@ -1,5 +1,6 @@
 // module.c: the module pipilo._core: its types, and the library as a whole: what is alive, the
 // memory budget, the operators there are, closing.
+#include <limits.h>
 #include <pthread.h>
 
 #include "core.h"
@@ -143,13 +144,15 @@ static PyObject *operators(PyObject *module, PyObject *unused)
 static PyObject *set_threads(PyObject *module, PyObject *number)
 {
     struct pipilo_error err;
+    int overflow = 0;
     (void)module;
-    unsigned long threads = PyLong_AsUnsignedLong(number);
+    long long threads = PyLong_AsLongLongAndOverflow(number, &overflow);
     if (PyErr_Occurred() != NULL)
         return NULL;
-    if (threads > UINT32_MAX || pipilo_set_threads((unsigned)threads, &err) < 0)
-        return plopy_raise(&err);
-    return Py_NewRef(Py_None);
+    // What is no number of the library's type it cannot judge.
+    if (overflow != 0 || threads < 0 || threads > UINT_MAX)
+        return PyErr_Format(PyExc_ValueError, "%S threads: 0 for one a core, or a few", number);
+    return pipilo_set_threads((unsigned)threads, &err) < 0 ? plopy_raise(&err) : Py_NewRef(Py_None);
 }
 
 static PyObject *set_engine_path(PyObject *module, PyObject *folder)

@@ -230,6 +230,14 @@ def test_the_environment():
     assert [int(word) for word in printed] == [300 << 20, 1 << 30, 2 << 30, 3 << 29]
 
 
+def test_what_is_no_number_of_threads():
+    for bad in (2**40, -1, 1 << 70, -(1 << 70), 1025):
+        with pytest.raises(ValueError, match=f"{bad} threads"):
+            pipilo.set_threads(bad)
+    with pytest.raises(TypeError):
+        pipilo.set_threads("2")
+
+
 def test_the_end_of_the_process():
     assert alone("""
         import pipilo
