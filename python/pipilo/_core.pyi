@@ -1,6 +1,6 @@
 """The C library behind pipilo. Internal: use the package."""
 
-from collections.abc import Callable as Function, Iterable, Sequence
+from collections.abc import Callable as Function, Generator, Iterable, Sequence
 from typing import Any, final
 
 version: str
@@ -22,6 +22,13 @@ class Iterator:
     """The values of a column, one after the other."""
 
     def __iter__(self) -> Iterator: ...
+    def __next__(self) -> Any: ...
+
+@final
+class Lent:
+    """An iterator that somebody else owns."""
+
+    def __iter__(self) -> Lent: ...
     def __next__(self) -> Any: ...
 
 @final

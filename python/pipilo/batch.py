@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
+from . import _core
 from .data_queue import DataQueue
 
 if TYPE_CHECKING:
-    from . import _core
     from .pipe import RuntimePipeline
 
 __all__ = ["abatch", "acall", "stream"]
@@ -18,7 +18,7 @@ __all__ = ["abatch", "acall", "stream"]
 
 def stream(
     pipeline: RuntimePipeline, inputs: Iterable[Any], on_error: str
-) -> Iterator[DataQueue]:
+) -> Generator[DataQueue, None, None]:
     """What `RuntimePipeline.stream` promises."""
     if on_error not in ("raise", "row"):
         raise ValueError(f"on_error is 'raise' or 'row', not {on_error!r}")
@@ -46,7 +46,7 @@ def _arguments(pipeline: RuntimePipeline, item: Any) -> tuple[Any, ...] | list[A
 
 def _one_by_one(
     pipeline: RuntimePipeline, inputs: Iterable[Any], on_error: str
-) -> Iterator[DataQueue]:
+) -> Generator[DataQueue, None, None]:
     core, names, types = pipeline._core, pipeline._names, pipeline._types
     call = core.call if on_error == "raise" else core.call_rows
     for item in inputs:
@@ -55,14 +55,17 @@ def _one_by_one(
 
 class _Source:
     """The inputs as the first step reads them. What goes wrong in reading them is no node's error:
-    it ends the stream and is kept for who takes the results."""
+    it ends the stream and is kept for who takes the results.
+
+    Its rows are lent to the run: who takes the results owns them, so that Python's garbage collector
+    sees what they lead to."""
 
     def __init__(self, pipeline: RuntimePipeline, inputs: Iterable[Any]):
         self._pipeline = pipeline
         self._inputs = inputs
         self.error: Exception | None = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def rows(self) -> Generator[Any, None, None]:
         try:
             if len(self._pipeline._inputs) == 1:
                 yield from self._inputs
@@ -75,10 +78,11 @@ class _Source:
 
 def _together(
     pipeline: RuntimePipeline, many: _core.Pipeline, inputs: Iterable[Any], on_error: str
-) -> Iterator[DataQueue]:
+) -> Generator[DataQueue, None, None]:
     names, types, make = pipeline._names, pipeline._types, DataQueue.from_columns
     source = _Source(pipeline, inputs)
-    rows = many.start((source,), on_error == "raise", True)
+    inputs_left = source.rows()
+    rows = many.start((_core.lend(inputs_left),), on_error == "raise", True)
     try:
         for row in rows:
             yield make(names, types, row)
@@ -86,11 +90,12 @@ def _together(
             raise source.error
     finally:
         rows.close()
+        del inputs_left  # whatever keeps this frame, such as a traceback
 
 
 def _side_by_side(
     pipeline: RuntimePipeline, inputs: Iterable[Any], on_error: str
-) -> Iterator[DataQueue]:
+) -> Generator[DataQueue, None, None]:
     """Some runs at a time: the threads of the core work on those whose turn has not come."""
     core, names, types = pipeline._core, pipeline._names, pipeline._types
     runs: deque[_core.Run] = deque()

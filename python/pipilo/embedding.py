@@ -12,7 +12,7 @@ read, so memory holds the vectors and a bounded number of pictures.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -172,13 +172,13 @@ class _SourceFailed(BaseException):
 
 
 class _Pictures:
-    """The inputs as the first step reads them."""
+    """The inputs as the first step reads them, lent to the run as those of batch.py."""
 
     def __init__(self, items: Iterable[Any]):
         self._items = items
         self.error: Exception | None = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def rows(self) -> Generator[Any, None, None]:
         empty = Empty()
         try:
             for item in self._items:
@@ -265,22 +265,26 @@ class Embedder:
     def _stream(self, pictures: Any, rows: int, strict: bool) -> Iterator[Embeddings]:
         place = _is_place(pictures)
         source = _Pictures(() if place else _items_of(pictures))
+        left = source.rows()
         pipeline: RuntimePipeline = self._places if place else self._items
         # Where rows have a source, a failure has to say it, so that it is taken from its row.
-        named = strict and place
-        given = os.fspath(pictures) if place else source
-        run = pipeline._core.start((given,), strict and not named, False)
+        given = os.fspath(pictures) if place else _core.lend(left)
+        run = pipeline._core.start((given,), strict and not place, False)
         try:
-            table = run.gather(self.dim, rows, named)
+            table = run.gather(self.dim, rows, strict)
             yield Embeddings(table, self.dim, self.fingerprint, place)
             while len(table) == rows:
-                table = run.gather(self.dim, rows, named)
+                table = run.gather(self.dim, rows, strict)
                 if len(table) > 0:
                     yield Embeddings(table, self.dim, self.fingerprint, place)
         except _SourceFailed:
-            raise source.error from None
+            pass
         finally:
             run.close()
+            del left  # whatever keeps this frame, such as a traceback
+        # Behind the `except`: the error keeps the cause and the context it came with.
+        if source.error is not None:
+            raise source.error
 
     def __repr__(self) -> str:
         return f"<Embedder {self.config}>"

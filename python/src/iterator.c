@@ -1,5 +1,5 @@
 // iterator.c: an iterator value, such as a column that a reduce function reads, as a Python
-// iterator.
+// iterator; and a Python iterator lent to a run.
 #include "core.h"
 
 PyTypeObject *plopy_iterator_type;
@@ -65,7 +65,71 @@ static PyType_Spec iterator_spec = {
     .slots = iterator_slots,
 };
 
+// --- lent iterators --------------------------------------------------------------------------
+
+// What a run reads for long, without a reference to it: Python's garbage collector does not see
+// what the library holds, so a run would keep alive whatever its inputs lead to, itself included.
+struct lent {
+    PyObject_HEAD PyObject *reference; // a weakref
+};
+
+static PyTypeObject *lent_type;
+
+static PyObject *lent_next(PyObject *object)
+{
+    PyObject *iterator = PyObject_CallNoArgs(((struct lent *)object)->reference);
+    // Where its owner let it go there is nothing more to read.
+    PyObject *item = iterator != NULL && iterator != Py_None ? PyIter_Next(iterator) : NULL;
+    Py_XDECREF(iterator);
+    return item;
+}
+
+static void lent_free(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    Py_XDECREF(((struct lent *)object)->reference);
+    PyObject_Free(object);
+    Py_DECREF(type);
+}
+
+// lend(iterator) -> Lent
+static PyObject *lend(PyObject *module, PyObject *iterator)
+{
+    (void)module;
+    PyObject *reference = PyWeakref_NewRef(iterator, NULL);
+    struct lent *self = reference != NULL ? PyObject_New(struct lent, lent_type) : NULL;
+    if (self == NULL)
+        Py_XDECREF(reference);
+    else
+        self->reference = reference;
+    return (PyObject *)self;
+}
+
+static PyType_Slot lent_slots[] = {
+    { Py_tp_dealloc, lent_free },
+    { Py_tp_iter, PyObject_SelfIter },
+    { Py_tp_iternext, lent_next },
+    { Py_tp_doc, (void *)"An iterator that somebody else owns." },
+    { 0, NULL },
+};
+
+static PyType_Spec lent_spec = {
+    .name = "pipilo._core.Lent",
+    .basicsize = sizeof(struct lent),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = lent_slots,
+};
+
+static PyMethodDef functions[] = {
+    { "lend", lend, METH_O,
+      "lend(iterator)\n\nThe iterator for a run to read, which does not keep it alive." },
+    { NULL, NULL, 0, NULL },
+};
+
 int plopy_iterator_init(PyObject *module)
 {
+    if (plopy_add_type(module, &lent_spec, &lent_type) < 0 ||
+        PyModule_AddFunctions(module, functions) < 0)
+        return -1;
     return plopy_add_type(module, &iterator_spec, &plopy_iterator_type);
 }

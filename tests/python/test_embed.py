@@ -198,6 +198,23 @@ def test_an_iterable_that_raises(folder):
     assert pipilo.stats()["runs"] == runs
 
 
+@pytest.mark.parametrize("explicit", [True, False])
+def test_an_iterable_keeps_the_cause_of_its_error(explicit):
+    def pictures():
+        yield b""
+        try:
+            1 / 0  # noqa: B018
+        except ZeroDivisionError as error:
+            if explicit:
+                raise KeyError("mine") from error
+            raise KeyError("mine")  # noqa: B904
+
+    with pytest.raises(KeyError, match="mine") as caught:
+        embed(pictures(), MODEL)
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError) == explicit
+
+
 def test_a_model_folder_in_any_bytes(folder, vectors, tmp_path):
     assert np.array_equal(embed(folder, os.fsencode(MODEL)).vectors, vectors)
     assert EmbedConfig(os.fsencode(MODEL)) == EmbedConfig(MODEL)

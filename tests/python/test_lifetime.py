@@ -96,6 +96,51 @@ def test_streams_that_are_left():
     assert alive() == before
 
 
+@pytest.mark.parametrize("way", ["embed_stream", "stream", "stream of a native pipeline"])
+def test_a_stream_that_its_inputs_hold(way):
+    pytest.importorskip("numpy")
+    before = alive()
+
+    class Loader:
+        def __init__(self):
+            if way == "embed_stream":
+                self.parts = pipilo.embed_stream(self.paths(), "null:8", rows=1)
+            else:
+                step = len if way == "stream" else ops.image_embedding.timm("null:8")
+                p = pipe.input("x").map("x", "y", step).output("y")
+                self.parts = p.stream(self.paths(), on_error="row")
+
+        def paths(self):
+            for _ in range(10_000):
+                yield b"no picture"
+
+    loader = Loader()
+    next(loader.parts)
+    assert alive()["runs"] == before["runs"] + 1
+    gone = weakref.ref(loader)
+    del loader
+    gc.collect()
+    assert gone() is None
+    assert alive() == before
+
+
+def test_inputs_end_with_the_stream_whoever_keeps_its_error():
+    ended = []
+
+    def inputs():
+        try:
+            for i in range(10_000):
+                yield i
+        finally:
+            ended.append(True)
+
+    p = pipe.input("x").map("x", "y", lambda x: 1 / (x - 5)).output("y")
+    with pytest.raises(RuntimeError) as kept:
+        for _ in p.stream(inputs()):
+            pass
+    assert ended == [True] and kept.value is not None
+
+
 def test_callables_are_never_copied():
     class Locked:
         def __init__(self):
