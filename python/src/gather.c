@@ -19,6 +19,7 @@ struct gather {
     int stops;                   // whether the first row that failed ends it
     struct pipilo_error failure; // of that row, and its source
     char *source;
+    struct pipilo_error no_vector; // of rows that are none
 };
 
 static int64_t now_ms(void)
@@ -54,11 +55,9 @@ static enum plopy_table_result add_row(struct gather *gather, const pipilo_row *
     struct plopy_column *columns = gather->table->columns;
     const pipilo_value *value = pipilo_row_value(row, gather->outputs - 1);
     const struct pipilo_error *error = pipilo_row_error(row);
-    struct pipilo_error list = { .code = PIPILO_EINVALID,
-                                 .message = "a list of pictures is no picture: one row is one" };
     struct pipilo_tensor view = { .data = NULL };
     if (error == NULL && !is_vector(gather, value))
-        error = &list;
+        error = &gather->no_vector;
     if (error != NULL && gather->stops)
         return fail(gather, row, error);
     if (error == NULL)
@@ -127,6 +126,16 @@ static int take_rows(struct gather *gather, struct plopy_drive *drive, bool *end
     return 0;
 }
 
+// The error of the node whose output is no vector, the last.
+static struct pipilo_error no_vector(const pipilo_pipeline *pipeline)
+{
+    struct pipilo_error error = { .code = PIPILO_EINVALID,
+                                  .message = "a list of pictures is no picture: one row is one" };
+    size_t last = pipilo_pipeline_node_count(pipeline) - 1;
+    snprintf(error.where, sizeof error.where, "%s", pipilo_pipeline_node_name(pipeline, last));
+    return error;
+}
+
 static struct gather *begin(struct gather *gather)
 {
     static const char *const names[] = { "embedding", "status", "error", "source" };
@@ -182,7 +191,8 @@ static int mend(struct plopy_column *column)
 PyObject *plopy_run_gather(PyObject *object, PyObject *args)
 {
     struct plopy_run *self = (struct plopy_run *)object;
-    struct gather gather = { .outputs = self->pipeline->outputs };
+    struct gather gather = { .outputs = self->pipeline->outputs,
+                             .no_vector = no_vector(self->pipeline->pipeline) };
     struct plopy_drive drive;
     Py_ssize_t dim, most;
     bool ended = self->run == NULL;

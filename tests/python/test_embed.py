@@ -198,6 +198,18 @@ def test_an_iterable_that_raises(folder):
     assert pipilo.stats()["runs"] == runs
 
 
+def test_a_list_among_the_pictures_raises(folder):
+    given = [folder / "0.png", [folder / "1.png"], folder / "2.png"]
+    with pytest.raises(RuntimeError, match="Node-.*timm.* a list of pictures") as caught:
+        embed(given, MODEL, on_error="raise")
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert embed(given, MODEL).status == ["ok", "invalid_argument", "ok"]
+    parts = embed_stream(given, MODEL, rows=1, on_error="raise")
+    assert next(parts).status == ["ok"]
+    with pytest.raises(RuntimeError, match="a list of pictures"):
+        next(parts)
+
+
 @pytest.mark.parametrize("explicit", [True, False])
 def test_an_iterable_keeps_the_cause_of_its_error(explicit):
     def pictures():
