@@ -124,16 +124,48 @@ async def acall(pipeline: RuntimePipeline, inputs: tuple[Any, ...]) -> DataQueue
     return await asyncio.to_thread(pipeline, *inputs)
 
 
+class _Turns:
+    """Results that threads take, one after the other. Whoever leaves them does not wait for the turn
+    that is under way: its thread closes them behind it."""
+
+    def __init__(self, results: Generator[DataQueue, None, None]):
+        import threading
+
+        self._results = results
+        self._turn = threading.Lock()  # held by the one who is inside the generator
+        self._left = False
+
+    def take(self, end: Any) -> Any:
+        try:
+            with self._turn:
+                return end if self._left else next(self._results, end)
+        finally:
+            if self._left:
+                self._close()
+
+    def leave(self) -> None:
+        self._left = True
+        self._close()
+
+    def _close(self) -> None:
+        # Who holds it looks at _left after that.
+        if self._turn.acquire(blocking=False):
+            try:
+                self._results.close()
+            finally:
+                self._turn.release()
+
+
 async def abatch(
     pipeline: RuntimePipeline, inputs: Iterable[Any], on_error: str
 ) -> AsyncIterator[DataQueue]:
     """What `RuntimePipeline.abatch` promises."""
     import asyncio
 
-    results = stream(pipeline, inputs, on_error)
+    turns = _Turns(stream(pipeline, inputs, on_error))
     end = object()
     try:
-        while (result := await asyncio.to_thread(next, results, end)) is not end:
+        while (result := await asyncio.to_thread(turns.take, end)) is not end:
             yield result
     finally:
-        results.close()
+        turns.leave()

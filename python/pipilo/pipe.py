@@ -476,7 +476,9 @@ class RuntimePipeline:
         return await acall(self, inputs)
 
     def abatch(self, batch_inputs: Iterable[Any], on_error: str = "raise") -> AsyncIterator[DataQueue]:
-        """`async for result in p.abatch(inputs)`: as `stream`, on another thread."""
+        """`async for result in p.abatch(inputs)`: as `stream`, on another thread.
+
+        Canceled, it does not wait: the thread ends the stream behind the result it is at."""
         from .batch import abatch
 
         return abatch(self, batch_inputs, on_error)

@@ -195,6 +195,61 @@ def test_async():
     assert [r.get()[0] for r in asyncio.run(main())] == list(range(1, 21))
 
 
+@pytest.mark.parametrize("how", ["timeout", "wait_for", "cancel"])
+def test_async_canceled(how):
+    inside, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def inputs():
+        try:
+            yield 1
+            inside.set()
+            go.wait(30)
+            yield from range(100_000)
+        finally:
+            ended.set()
+
+    async def consume():
+        async for _ in ADD.abatch(inputs()):
+            pass
+
+    async def main():
+        task = asyncio.create_task(consume())
+        await asyncio.to_thread(inside.wait, 30)
+        with pytest.raises(asyncio.CancelledError if how == "cancel" else TimeoutError):
+            if how == "timeout":
+                async with asyncio.timeout(0.01):
+                    await task
+            elif how == "wait_for":
+                await asyncio.wait_for(task, 0.01)
+            else:
+                task.cancel()
+                await task
+        # Nobody waited for the turn under way, which ends the stream behind itself.
+        assert not ended.is_set()
+        go.set()
+        assert await asyncio.to_thread(ended.wait, 30)
+
+    asyncio.run(main())
+
+
+def test_async_left_between_turns():
+    ended = []
+
+    def inputs():
+        try:
+            yield from range(100_000)
+        finally:
+            ended.append(True)
+
+    async def main():
+        results = ADD.abatch(inputs())
+        assert (await anext(results)).get() == [1]
+        await results.aclose()
+        assert ended == [True]
+
+    asyncio.run(main())
+
+
 def test_closed():
     with pipe.input("x").output("x") as p:
         assert p(1).get() == [1]
