@@ -382,6 +382,7 @@ class _Builder:
 
     # A pipeline as function is inlined; what its outputs become is settled by further steps.
     def _nested(self, before: _core.Pipe, step: _Step, nested: RuntimePipeline) -> _core.Pipe:
+        nested._check_open()
         inner, have, want = nested._core, len(nested._names), len(step.outputs)
         self.index += len(inner.nodes())
         if step.kind == _FILTER:

@@ -256,3 +256,6 @@ def test_closed():
     for call in (lambda: p(1), lambda: p.batch([1])):
         with pytest.raises(RuntimeError, match="closed"):
             call()
+    outer = pipe.input("x").map("x", "y", p)
+    with pytest.raises(RuntimeError, match="closed"):
+        outer.output("y")
