@@ -95,23 +95,53 @@ bool plopy_column_init(struct plopy_column *column, const char *name, const char
     return column->layout != PLOPY_FIXED || column->size > 0;
 }
 
-// Room for `want` bytes; what is new is zero.
+// Gives a block `room` bytes. What is new is not touched: until it is, it takes no memory.
+static bool resize(void *block, size_t *room, size_t want)
+{
+    void *old;
+    memcpy(&old, block, sizeof old);
+    char *resized = realloc(old, want);
+    if (resized == NULL)
+        return false;
+    memcpy(block, &resized, sizeof resized);
+    *room = want;
+    return true;
+}
+
+// Room for `want` bytes, and for half as much again as there was.
 static bool grow(void *block, size_t *room, size_t want)
 {
     if (want <= *room)
         return true;
-    size_t more = *room < 32 ? 64 : *room;
-    while (more < want && more <= SIZE_MAX / 2)
-        more *= 2;
-    void *old;
-    memcpy(&old, block, sizeof old);
-    char *grown = more >= want ? realloc(old, more) : NULL;
-    if (grown == NULL)
+    size_t more = *room <= SIZE_MAX / 2 ? *room + *room / 2 : want;
+    more = more < 64 ? 64 : more;
+    return resize(block, room, more < want ? want : more);
+}
+
+// The same for bits, which are set one by one: those that are new are 0.
+static bool grow_bits(uint8_t **bits, size_t *room, size_t want)
+{
+    size_t before = *room;
+    if (!grow(bits, room, want))
         return false;
-    memset(grown + *room, 0, more - *room);
-    memcpy(block, &grown, sizeof grown);
-    *room = more;
+    memset(*bits + before, 0, *room - before);
     return true;
+}
+
+// Gives back what nothing was put into; blocks end at whole cache lines, as Arrow advises.
+static void fit(void *block, size_t *room, size_t used)
+{
+    size_t whole = (used + 63) / 64 * 64;
+    if (whole > 0 && whole < *room)
+        (void)resize(block, room, whole);
+}
+
+static void column_fit(struct plopy_column *column)
+{
+    bool bits = column->layout == PLOPY_BITS;
+    fit(&column->validity, &column->validity_room, (column->rows + 7) / 8);
+    fit(&column->offsets, &column->offsets_room, (column->rows + 1) * sizeof *column->offsets);
+    fit(&column->data, &column->data_room, bits ? (column->rows + 7) / 8 : column->used);
 }
 
 static void set_bit(uint8_t *bits, size_t row)
@@ -124,7 +154,7 @@ static bool add_validity(struct plopy_column *column, bool null)
     if (column->validity == NULL && !null)
         return true;
     bool first = column->validity == NULL;
-    if (!grow(&column->validity, &column->validity_room, column->rows / 8 + 1))
+    if (!grow_bits(&column->validity, &column->validity_room, column->rows / 8 + 1))
         return false;
     for (size_t i = 0; first && i < column->rows; i++)
         set_bit(column->validity, i);
@@ -161,6 +191,8 @@ static enum plopy_table_result add_text(struct plopy_column *column, const void 
         return PLOPY_NO_MEMORY;
     if (size > 0)
         memcpy(column->data + column->used, data, size);
+    if (column->rows == 0)
+        column->offsets[0] = 0;
     column->used += size;
     column->offsets[column->rows + 1] = (int32_t)column->used;
     return PLOPY_ADDED;
@@ -175,9 +207,11 @@ enum plopy_table_result plopy_column_add(struct plopy_column *column, const void
     } else if (added && column->layout == PLOPY_FIXED) {
         added = add_fixed(column, data);
     } else if (added && column->layout == PLOPY_BITS) {
-        added = grow(&column->data, &column->data_room, column->rows / 8 + 1);
+        uint8_t *bits = (uint8_t *)column->data;
+        added = grow_bits(&bits, &column->data_room, column->rows / 8 + 1);
+        column->data = (char *)bits;
         if (added && data != NULL && *(const char *)data != 0)
-            set_bit((uint8_t *)column->data, column->rows);
+            set_bit(bits, column->rows);
     }
     if (!added)
         result = PLOPY_NO_MEMORY;
@@ -208,6 +242,8 @@ static struct plopy_table *inside(PyObject *object)
 PyObject *plopy_table_object(struct plopy_table *table)
 {
     struct table *self = PyObject_New(struct table, table_type);
+    for (size_t i = 0; i < table->count; i++)
+        column_fit(&table->columns[i]);
     if (self == NULL)
         plopy_table_unref(table);
     else

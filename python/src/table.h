@@ -70,7 +70,8 @@ static inline bool plopy_column_is_null(const struct plopy_column *column, size_
 // Sets the exception for a result that is not PLOPY_ADDED. Returns NULL.
 PyObject *plopy_table_raise(enum plopy_table_result result);
 
-// A _core.Table; takes the reference, on failure too.
+// A _core.Table of a table that is full: room that was not needed is given back. Takes the
+// reference, on failure too.
 PyObject *plopy_table_object(struct plopy_table *table);
 
 // arrow.c: capsules over the table: its schema, one array with all rows, a stream of arrays.

@@ -238,6 +238,26 @@ def test_a_model_folder_in_any_bytes(folder, vectors, tmp_path):
             assert np.array_equal(embed(PHOTOS[:1], model).vectors, expected)
 
 
+GROWTH = """
+import itertools, pipilo
+def anonymous():
+    pipilo.trim()  # what was freed is not held
+    return int(next(l for l in open('/proc/self/status') if l.startswith('RssAnon')).split()[1]) << 10
+embedder = pipilo.Embedder(pipilo.EmbedConfig('null:2048'))
+embedder(itertools.repeat(b'', 2000))
+before = anonymous()
+found = embedder(itertools.repeat(b'', 9000))
+assert found.vectors.nbytes == 9000 * 2048 * 4
+print((anonymous() - before) / found.vectors.nbytes)
+"""
+
+
+# 9000 rows are a little more than a power of two, where doubling takes almost twice as much.
+def test_vectors_take_no_more_memory_than_they_are():
+    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
+    assert 0.9 < float(done.stdout) < 1.25
+
+
 def test_parts(folder, vectors):
     parts = list(embed_stream(folder, MODEL, rows=3))
     assert [len(part) for part in parts] == [3, 3, 2]
