@@ -37,20 +37,23 @@ _STATES = ("ok", "soft", "hard", "critical")
 
 _EVENT = 4 * 8  # bytes: state, state before, used, total
 _END = bytes([0xFF]) * _EVENT
+_MOMENT = 1.0  # seconds: how long the process's end waits for actions
 
 
 def _work(read: int, action: Callable[[MemoryEvent], Any]) -> None:
     """Calls the action with each event that comes out of the pipe."""
-    while (event := os.read(read, _EVENT)) != _END:
-        state, before, used, total = (
-            int.from_bytes(event[i : i + 8], sys.byteorder) for i in range(0, _EVENT, 8)
-        )
-        try:
-            action(MemoryEvent(_STATES[state], _STATES[before], used, total))
-        except Exception:
-            # The next event is another matter.
-            sys.excepthook(*sys.exc_info())
-    os.close(read)
+    try:
+        while (event := os.read(read, _EVENT)) not in (_END, b""):
+            state, before, used, total = (
+                int.from_bytes(event[i : i + 8], sys.byteorder) for i in range(0, _EVENT, 8)
+            )
+            try:
+                action(MemoryEvent(_STATES[state], _STATES[before], used, total))
+            except BaseException:
+                # The next event is another matter. SystemExit ends no process from this thread.
+                sys.excepthook(*sys.exc_info())
+    finally:
+        os.close(read)
 
 
 class _Watch:
@@ -69,23 +72,33 @@ class _Watch:
         self._thread.start()
         _all.add(self)
 
-    def end(self, wait: bool = True) -> None:
-        """What was seen before is told before. The library must not have the descriptor any more."""
-        if self._ended:
-            return
+    def stop(self) -> bool:
+        """From now on it is nobody's action. Whether it was not so before: then `finish` is to be
+        called. With `_lock` held, or where nobody else has it."""
+        first = not self._ended
         self._ended = True
-        self._tell_end()
-        os.close(self.descriptor)
-        if wait and self._thread.ident != _thread.get_ident():
-            self._thread.join()
+        return first
 
-    def _tell_end(self) -> None:
+    def finish(self, seconds: float | None = None) -> None:
+        """What was seen before is told before: waits for that, at most so many seconds. The library
+        must not have the descriptor any more."""
+        until = None if seconds is None else time.monotonic() + seconds
+        self._tell_end(until)
+        os.close(self.descriptor)
+        if self._thread.ident != _thread.get_ident():
+            self._thread.join(None if until is None else max(0, until - time.monotonic()))
+
+    def _tell_end(self, until: float | None) -> None:
         while True:
             try:
                 os.write(self.descriptor, _END)
                 return
-            except BlockingIOError:
+            except BlockingIOError:  # full: the action has not kept up
+                if until is not None and time.monotonic() >= until:
+                    return
                 time.sleep(0.01)
+            except BrokenPipeError:
+                return
 
     def abandon(self) -> None:
         """In a child of fork(): the thread is the parent's."""
@@ -99,7 +112,8 @@ class _Watch:
 
     def __del__(self) -> None:
         # Nobody can bring it back.
-        self.end(wait=False)
+        if self.stop():
+            self.finish(0)
 
 
 _all: weakref.WeakSet[_Watch] = weakref.WeakSet()
@@ -129,11 +143,14 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 @atexit.register
 def _close() -> None:
-    """No thread outlives the interpreter."""
+    """What was seen is told, whoever keeps its settings, as far as that takes no longer than a moment:
+    an action that hangs is left to its thread, which ends with the interpreter."""
     with _lock:
+        watches = [watch for watch in _all if watch.stop()]
         _set(_core.memory_get(), None)
-    for watch in list(_all):
-        watch.end()
+    until = time.monotonic() + _MOMENT
+    for watch in watches:
+        watch.finish(max(0, until - time.monotonic()))
     _core.set_log(None)
 
 
@@ -154,10 +171,14 @@ class _Settings:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        own = self._own
         with _lock:
             _set(self._sizes, self._watch)
-        if self._own is not None:
-            self._own.end()
+            if own is not None and not own.stop():
+                own = None
+        # Not under the lock: the action may set memory itself.
+        if own is not None:
+            own.finish()
 
 
 def memory(

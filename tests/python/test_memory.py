@@ -230,12 +230,75 @@ def test_the_environment():
     assert [int(word) for word in printed] == [300 << 20, 1 << 30, 2 << 30, 3 << 29]
 
 
+@needs_photos
+@pytest.mark.parametrize("drop", ["", "del kept"])
+def test_the_end_of_the_process_waits_a_moment_for_the_action(drop):
+    program = f"""
+        import os, threading, time, pipilo
+        from pipilo import ops, pipe
+        ending = threading.Event()
+        def action(event):
+            ending.wait()
+            time.sleep(float(os.environ["SECONDS"]))
+            print("told", flush=True)
+        kept = pipilo.memory(soft="1M", hard="1000G", critical="1000G", action=action)
+        {drop}
+        pipe.input("p").map("p", "v", ops.image_embedding.timm("null:8")).output("v")({str(PHOTOS[0])!r})
+        print("end", flush=True)
+        ending.set()
+    """
+    assert alone(program, SECONDS="0.05") == ["end", "told"]
+    # One that hangs does not keep the process: `alone` waits for a minute.
+    assert alone(program, SECONDS="600") == ["end"]
+
+
 def test_what_is_no_number_of_threads():
     for bad in (2**40, -1, 1 << 70, -(1 << 70), 1025):
         with pytest.raises(ValueError, match=f"{bad} threads"):
             pipilo.set_threads(bad)
     with pytest.raises(TypeError):
         pipilo.set_threads("2")
+
+
+@needs_photos
+@pytest.mark.parametrize("failure", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_an_action_that_raises_no_exception_is_reported(monkeypatch, failure):
+    failures = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: failures.append(what[0]))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    events = []
+
+    def action(event):
+        events.append(event.state)
+        raise failure
+
+    with pipilo.memory(soft="1M", hard="1000G", critical="1000G", action=action):
+        work()
+        # The next event is told, too.
+        with pipilo.memory(soft="900G"):
+            work()
+    assert events == ["soft", "ok"] and failures == [failure] * 2
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_an_action_is_over_before_others_may_set_memory(monkeypatch):
+    module = sys.modules["pipilo.memory"]
+    over = []
+
+    class Lock:
+        def __enter__(self):
+            lock.acquire()
+
+        def __exit__(self, *what):
+            over.append(settings._own.is_ended())
+            lock.release()
+
+    lock = module._lock
+    settings = pipilo.memory(action=print)
+    monkeypatch.setattr(module, "_lock", Lock())
+    settings.__exit__(None, None, None)
+    assert over == [True]
+    settings.__exit__(None, None, None)
 
 
 def test_the_end_of_the_process():
