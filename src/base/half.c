@@ -5,6 +5,7 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #define F16C __attribute__((target("avx,f16c")))
 #endif
@@ -85,10 +86,30 @@ F16C static void from_floats_f16c(uint16_t *out, const float *floats, size_t cou
 
 #endif
 
+bool plo_half_native(void)
+{
+#if defined(__x86_64__)
+    // Not every compiler's __builtin_cpu_supports knows F16C, and asking the processor each time
+    // takes longer than a vector.
+    enum { UNKNOWN, NO, YES };
+    static int known = UNKNOWN;
+    int native = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (native == UNKNOWN) {
+        unsigned a = 0, b = 0, c = 0, d = 0;
+        bool has = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+        native = has && __builtin_cpu_supports("avx") ? YES : NO;
+        __atomic_store_n(&known, native, __ATOMIC_RELAXED);
+    }
+    return native == YES;
+#else
+    return false;
+#endif
+}
+
 void plo_half_to_floats(float *out, const uint16_t *halves, size_t count)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) {
+    if (plo_half_native()) {
         to_floats_f16c(out, halves, count);
         return;
     }
@@ -99,7 +120,7 @@ void plo_half_to_floats(float *out, const uint16_t *halves, size_t count)
 void plo_half_from_floats(uint16_t *out, const float *floats, size_t count)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2")) {
+    if (plo_half_native()) {
         from_floats_f16c(out, floats, count);
         return;
     }

@@ -2,8 +2,12 @@
 #ifndef PLO_BASE_HALF_H
 #define PLO_BASE_HALF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// Whether the processor has the instructions for it (F16C), and the system keeps their registers.
+bool plo_half_native(void);
 
 // `count` halves as floats: exact, infinities and NaN kept.
 void plo_half_to_floats(float *out, const uint16_t *halves, size_t count);

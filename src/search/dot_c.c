@@ -47,7 +47,7 @@ const struct plo_dot_kernels *plo_dot_kernels(void)
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f"))
         return &plo_dot_kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && plo_half_native())
         return &plo_dot_kernels_avx2;
 #endif
     return &plo_dot_kernels_c;

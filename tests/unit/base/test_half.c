@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -79,12 +80,28 @@ static void test_same_bits(void **state)
     }
 }
 
+// What the kernel lists, which asks the processor by itself.
+static void test_native_is_what_the_kernel_says(void **state)
+{
+    (void)state;
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    static char line[1 << 14];
+    bool listed = false;
+    if (file == NULL)
+        skip();
+    while (fgets(line, sizeof line, file) != NULL)
+        listed = listed || (strncmp(line, "flags", 5) == 0 && strstr(line, " f16c") != NULL);
+    (void)fclose(file);
+    assert_int_equal(plo_half_native(), listed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_half),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_native_is_what_the_kernel_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
