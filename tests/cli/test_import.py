@@ -90,3 +90,12 @@ def test_devices_that_are_not_there(pipilo, means, tmp_path):
     done = pipilo("embed", "a.png", "-m", "means", "-o", "a.npy", "--device", "XPU", status=3)
     assert "XPU" in done.err and "CPU" in done.err and done.err.count("\n") == 1
     assert not list(tmp_path.glob("a.npy*"))
+
+
+def test_a_vector_that_overflows_is_like_none(pipilo, means, tmp_path):
+    """Its cosine is no number, and must not count as a perfect one."""
+    pipilo("models", "import", means, *PREPROCESSING)
+    pipilo("models", "import", means, *PREPROCESSING, "--name", "huge", "--scale", "1e37")
+    draw(tmp_path / "p.png", 1)
+    told = pipilo("models", "calibrate", "huge", "p.png", "--reference", "means", "--precision", "f32", "--json").json()
+    assert (told["pictures"], told["worst_cosine"], told["mean_cosine"]) == (1, 0, 0)
