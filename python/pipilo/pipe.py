@@ -456,7 +456,8 @@ class RuntimePipeline:
         return DataQueue.from_columns(self._names, self._types, self._call(*inputs))
 
     def batch(self, batch_inputs: Iterable[Any], on_error: str = "raise") -> list[DataQueue]:
-        """One result for each input, in their order. See `stream`."""
+        """One result for each input, in their order. Inputs are read and let go as in `stream`; the
+        results are all kept, for they are what is asked for."""
         return list(self.stream(batch_inputs, on_error))
 
     def stream(self, batch_inputs: Iterable[Any], on_error: str = "raise") -> Iterator[DataQueue]:

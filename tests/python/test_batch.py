@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 
 import pytest
 
@@ -112,6 +113,27 @@ def test_inputs_are_read_as_results_are_taken():
             next(results)
         assert len(read) <= 512
         results.close()
+
+
+def test_a_batch_keeps_results_only():
+    """All of them are its answer; inputs go as they are done with."""
+    np = pytest.importorskip("numpy")
+    alive, most = set(), 0
+
+    def inputs():
+        nonlocal most
+        for i in range(3000):
+            array = np.full(4, i, "float32")
+            alive.add(i)
+            weakref.finalize(array, alive.discard, i)
+            most = max(most, len(alive))
+            yield array
+
+    native = pipe.input("x").map("x", "y", ops.towhee.np_normalize()).output("y")
+    for p in (ADD, native):
+        most = 0
+        assert len(p.batch(inputs())) == 3000
+        assert 0 < most < 1000
 
 
 def test_empty_keeps_its_place():
