@@ -152,6 +152,7 @@ def _close() -> None:
     for watch in watches:
         watch.finish(max(0, until - time.monotonic()))
     _core.set_log(None)
+    _core.end()
 
 
 class _Settings:

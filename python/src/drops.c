@@ -55,10 +55,11 @@ static void enqueue(PyObject *object)
         __atomic_store_n(&queued, 1, __ATOMIC_RELEASE);
     else
         first = false;
-    pthread_mutex_unlock(&lock);
-    // Outside of the lock: the call may run at once on the main thread.
+    // Under the lock: once it is closed, the interpreter may be gone. The call only puts down what
+    // the main thread shall do; it does not wait for it.
     if (first)
         Py_AddPendingCall(pending, NULL);
+    pthread_mutex_unlock(&lock);
 }
 
 void plopy_release(void *object)

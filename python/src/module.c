@@ -195,6 +195,16 @@ static PyObject *library_close(PyObject *module, PyObject *unused)
     return PyBool_FromLong(result == 0);
 }
 
+// end(): the interpreter is about to go, and threads of the library may still be at work: from now
+// on they let no Python object go. The module itself is freed too late to say so, if ever.
+static PyObject *end(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    plopy_drops_close();
+    return Py_NewRef(Py_None);
+}
+
 static PyMethodDef functions[] = {
     { "set_up", set_up, METH_VARARGS,
       "set_up(empty, make_array, make_image, node_error, generator, path)\n\n"
@@ -209,6 +219,7 @@ static PyMethodDef functions[] = {
     { "trim", trim, METH_NOARGS, "trim()\n\nDrops idle models; gives how many." },
     { "close", library_close, METH_NOARGS,
       "close()\n\nStops the library's threads; whether nothing was left." },
+    { "end", end, METH_NOARGS, "end()\n\nThreads let no Python object go any more." },
     { NULL, NULL, 0, NULL },
 };
 
