@@ -41,6 +41,9 @@ void plopy_drive_end(struct plopy_drive *drive);
 // The innermost drive of this thread, or NULL.
 struct plopy_drive *plopy_drive_now(void);
 
+// How long a drive goes without the GIL before it looks at signals.
+enum { PLOPY_SLICE_MS = 50 };
+
 // Gives up the GIL and takes it again, inside a drive.
 void plopy_gil_give(struct plopy_drive *drive);
 void plopy_gil_take(struct plopy_drive *drive);
@@ -129,6 +132,9 @@ PyObject *plopy_raise_source(const struct pipilo_error *err, const char *source)
 // Makes the current exception an error value with that exception as peer. On failure -1 with none
 // set; then `err` is filled.
 int plopy_exception_value(pipilo_value **out, const char *where, struct pipilo_error *err);
+
+// Raises what came out of a node of the drive and is no Exception, such as Ctrl-C. Whether it did.
+bool plopy_raise_fatal(struct plopy_drive *drive);
 
 // The exception that stands for an error value: its peer, or a RuntimeError.
 PyObject *plopy_error_object(pipilo_value *value);

@@ -94,6 +94,15 @@ int plopy_exception_value(pipilo_value **out, const char *where, struct pipilo_e
     return result;
 }
 
+bool plopy_raise_fatal(struct plopy_drive *drive)
+{
+    if (drive->fatal == NULL)
+        return false;
+    PyErr_SetObject((PyObject *)Py_TYPE(drive->fatal), drive->fatal);
+    Py_CLEAR(drive->fatal);
+    return true;
+}
+
 static PyObject *make_error(const struct pipilo_error *err, PyObject *cause)
 {
     if (plopy_types.node_error == NULL) {

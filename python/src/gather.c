@@ -8,7 +8,6 @@
 
 #include "table.h"
 
-enum { SLICE_MS = 50 };
 enum { VECTOR, STATUS, ERROR, SOURCE, COLUMNS };
 
 struct gather {
@@ -82,7 +81,7 @@ static bool has_enough(const struct gather *gather)
 static int slice(struct gather *gather, pipilo_run *run, bool *ended,
                  enum plopy_table_result *added, struct pipilo_error *err)
 {
-    int64_t until = now_ms() + SLICE_MS, left = SLICE_MS;
+    int64_t until = now_ms() + PLOPY_SLICE_MS, left = PLOPY_SLICE_MS;
     while (left > 0 && !*ended && !has_enough(gather)) {
         pipilo_row *row = NULL;
         int result = pipilo_run_next_within(run, left, &row, ended, err);
@@ -109,11 +108,8 @@ static int take_rows(struct gather *gather, struct plopy_drive *drive, bool *end
         result = slice(gather, drive->run, ended, &added, &err);
         plopy_gil_take(drive);
         plopy_drain();
-        if (drive->fatal != NULL) {
-            PyErr_SetObject((PyObject *)Py_TYPE(drive->fatal), drive->fatal);
-            Py_CLEAR(drive->fatal);
+        if (plopy_raise_fatal(drive))
             return -1;
-        }
         if (result < 0)
             plopy_raise_run(drive->run, &err);
         else if (added != PLOPY_ADDED)

@@ -8,8 +8,6 @@
 PyTypeObject *plopy_pipeline_type;
 static PyTypeObject *run_type;
 
-enum { SLICE_MS = 50 };
-
 // --- starting and driving --------------------------------------------------------------------
 
 // The object at `i` of a call's arguments: an array, or a tuple where that is NULL.
@@ -60,7 +58,7 @@ static int next_row(struct plopy_drive *drive, bool native, pipilo_row **out)
         result = pipilo_run_next(drive->run, out, &err);
     while (native && result == 0 && *out == NULL && !ended) {
         plopy_gil_give(drive);
-        result = pipilo_run_next_within(drive->run, SLICE_MS, out, &ended, &err);
+        result = pipilo_run_next_within(drive->run, PLOPY_SLICE_MS, out, &ended, &err);
         plopy_gil_take(drive);
         // Also where rows come faster than the slices end: a list of them may be long.
         if (!ended && PyErr_CheckSignals() < 0) {
@@ -69,9 +67,7 @@ static int next_row(struct plopy_drive *drive, bool native, pipilo_row **out)
         }
     }
     plopy_drain();
-    if (drive->fatal != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(drive->fatal), drive->fatal);
-        Py_CLEAR(drive->fatal);
+    if (plopy_raise_fatal(drive)) {
         pipilo_row_unref(out);
         return -1;
     }
