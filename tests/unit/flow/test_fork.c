@@ -53,6 +53,18 @@ static bool child_is_right(pipilo_pipeline *p, pipilo_run *run)
     return good;
 }
 
+static void fork_and_look(pipilo_pipeline *p, pipilo_run *run)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        _exit(child_is_right(p, run) ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 // The parent's threads are at work on a run; the child can run the pipeline, and only that run is
 // an error there.
 static void child_begins_anew(void **state)
@@ -64,16 +76,8 @@ static void child_begins_anew(void **state)
     pipilo_row *row = NULL;
     assert_int_equal(pipilo_run_next(run, &row, NULL), 0);
     pipilo_row_unref(&row);
-    for (int i = 0; i < 5; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(20);
-            _exit(child_is_right(p, run) ? 0 : 1);
-        }
-        int status = -1;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-    }
+    for (int i = 0; i < 5; i++)
+        fork_and_look(p, run);
     assert_int_equal(rows_of(run), 1999);
     pipilo_run_unref(&run);
     pipilo_pipeline_unref(&p);
@@ -87,14 +91,7 @@ static void child_of_an_idle_parent(void **state)
     assert_int_equal(rows_anew(p, 20), 20);
     plo_pool_stop();
     pipilo_run *run = start(p, 20);
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(20);
-        _exit(child_is_right(p, run) ? 0 : 1);
-    }
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    fork_and_look(p, run);
     assert_int_equal(rows_of(run), 20);
     pipilo_run_unref(&run);
     pipilo_pipeline_unref(&p);
