@@ -170,38 +170,38 @@ static void fail_build(struct build *build, int result, const struct pipilo_erro
     __atomic_store_n(&build->next, build->count, __ATOMIC_RELAXED);
 }
 
+// Adds the next of what is left, whose place is given; false where nothing is left. A failure ends
+// the building.
+static bool add_next(struct build *build, size_t *place)
+{
+    struct pipilo_error err = { 0 };
+    *place = __atomic_fetch_add(&build->next, 1, __ATOMIC_RELAXED);
+    if (*place >= build->count)
+        return false;
+    int result = plo_graph_add(build->graph, *place, &err);
+    if (result < 0)
+        fail_build(build, result, &err);
+    return result == 0;
+}
+
 // Adds what is left, as one of several threads.
 static void add_vectors(void *cookie)
 {
-    struct build *build = cookie;
-    for (;;) {
-        size_t place = __atomic_fetch_add(&build->next, 1, __ATOMIC_RELAXED);
-        struct pipilo_error err = { 0 };
-        if (place >= build->count)
-            return;
-        int result = plo_graph_add(build->graph, place, &err);
-        if (result < 0)
-            fail_build(build, result, &err);
-    }
+    size_t place;
+    while (add_next(cookie, &place))
+        continue;
 }
 
 // The same on the calling thread, which tells how far it is.
 static void add_and_tell(void *cookie)
 {
     struct build *build = cookie;
-    for (size_t own = 0;; own++) {
-        size_t place = __atomic_fetch_add(&build->next, 1, __ATOMIC_RELAXED);
-        struct pipilo_error err = { 0 };
-        if (place >= build->count)
-            return;
-        int result = plo_graph_add(build->graph, place, &err);
-        if (result < 0)
-            fail_build(build, result, &err);
-        else if (own % TOLD_EVERY == 0 && build->options.progress != NULL &&
-                 build->options.progress(build->options.cookie, (int64_t)place,
-                                         build->store->info.rows) != 0)
+    size_t place;
+    for (size_t own = 0; add_next(build, &place); own++)
+        if (own % TOLD_EVERY == 0 && build->options.progress != NULL &&
+            build->options.progress(build->options.cookie, (int64_t)place,
+                                    build->store->info.rows) != 0)
             fail_build(build, PIPILO_ECANCELED, &(struct pipilo_error){ .message = "stopped" });
-    }
 }
 
 struct adder {
