@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import _core
+from .arrow_rows import ArrowRows
 from .data_queue import DataQueue, Empty
 
 __all__ = ["ArrowTable", "to_arrow"]
@@ -31,7 +32,7 @@ _ITEMS = {
 }
 
 
-class ArrowTable:
+class ArrowTable(ArrowRows):
     """Rows for whoever takes Arrow: `pyarrow.table(t)`, `polars.DataFrame(t)`, a DuckDB query."""
 
     def __init__(self, table: _core.Table, names: Sequence[str]):
@@ -43,18 +44,6 @@ class ArrowTable:
 
     def __repr__(self) -> str:
         return f"<ArrowTable [{', '.join(self.names)}] {len(self)} rows>"
-
-    def __arrow_c_schema__(self) -> object:
-        """The Arrow type of its rows, a struct, as a capsule."""
-        return self._table.__arrow_c_schema__()
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """Its rows as one Arrow array, as capsules. A requested schema is not followed."""
-        return self._table.__arrow_c_array__(requested_schema)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Its rows as a stream of Arrow arrays, as a capsule. A requested schema is not followed."""
-        return self._table.__arrow_c_stream__(requested_schema)
 
 
 def _plain(cell: Any) -> Any:

@@ -18,6 +18,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _core
+from .arrow_rows import ArrowRows
 from .data_queue import Empty
 from .ops import ops
 from .pipe import RuntimePipeline, pipe
@@ -63,7 +64,7 @@ class Embedding(NamedTuple):
     error: str | None
 
 
-class Embeddings:
+class Embeddings(ArrowRows):
     """The rows of an embedding, one for each input, in order.
 
     It gives Arrow without a copy (`__arrow_c_array__`, `__arrow_c_stream__`): a struct of `embedding`,
@@ -123,18 +124,6 @@ class Embeddings:
 
     def __repr__(self) -> str:
         return f"<Embeddings of {len(self)} rows, {len(self.errors)} failed, dim {self.dim}>"
-
-    def __arrow_c_schema__(self) -> object:
-        """The Arrow type of its rows, as a capsule."""
-        return self._table.__arrow_c_schema__()
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """Its rows as one Arrow array, as capsules. A requested schema is not followed."""
-        return self._table.__arrow_c_array__(requested_schema)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Its rows as a stream of Arrow arrays, as a capsule. A requested schema is not followed."""
-        return self._table.__arrow_c_stream__(requested_schema)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.vectors, self.status, self.errors, self.sources, self.dim, self.fingerprint)
