@@ -2,14 +2,14 @@
 // for a few instructions and never while a waiter is woken.
 #include "core/budget.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/memory_use.h"
+#include "core/fork.h"
 #include "core/memory_marks.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+// Guarded by the lock below.
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER; // a waiter's wake has returned
 static uint64_t limit;                                  // 0: the default
 static uint64_t reserved;                               // by rows at work
@@ -20,6 +20,19 @@ static struct plo_budget_waiter **last = &first;
 
 static _Atomic uint64_t by_default;          // 0: not yet found
 static _Atomic enum plo_admission admission; // changes under the lock
+
+// A child of fork() owes nothing, and nobody waits in it.
+static void begin_anew(void)
+{
+    admission = PLO_ADMIT_ALL;
+    reserved = 0;
+    charged = 0;
+    first = NULL;
+    last = &first;
+    woken = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+}
+
+static struct plo_lock lock = PLO_LOCK_INIT(begin_anew);
 
 // Found without the lock: it reads files.
 static uint64_t default_limit(void)
@@ -56,42 +69,12 @@ static void enqueue(struct plo_budget_waiter *waiter)
     last = &waiter->next;
 }
 
-void plo_budget_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE) {
-        pthread_mutex_lock(&lock);
-        return;
-    }
-    if (stage == PLO_FORK_CHILD) {
-        admission = PLO_ADMIT_ALL;
-        reserved = 0;
-        charged = 0;
-        first = NULL;
-        last = &first;
-        woken = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    }
-    pthread_mutex_unlock(&lock);
-}
-
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(plo_budget_fork);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
-}
-
 // Wakes everyone who waits: each asks again and the first to fit goes on. There is at most one
 // waiter a run.
 static void wake_all(void)
 {
     size_t count = 0;
-    take_lock();
+    plo_lock_take(&lock);
     // Who queues again meanwhile waits for the next bytes.
     for (struct plo_budget_waiter *waiter = first; waiter != NULL; waiter = waiter->next)
         count++;
@@ -102,29 +85,29 @@ static void wake_all(void)
             last = &first;
         waiter->queued = false;
         waiter->waking++;
-        pthread_mutex_unlock(&lock);
+        plo_lock_release(&lock);
         waiter->wake(waiter);
-        take_lock();
+        plo_lock_take(&lock);
         waiter->waking--;
         pthread_cond_broadcast(&woken);
     }
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 void plo_budget_set(uint64_t bytes)
 {
-    take_lock();
+    plo_lock_take(&lock);
     limit = bytes;
     by_default = 0;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     wake_all();
 }
 
 void plo_budget_admit(enum plo_admission what)
 {
-    take_lock();
+    plo_lock_take(&lock);
     admission = what;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     wake_all();
 }
 
@@ -136,25 +119,25 @@ enum plo_admission plo_budget_admission(void)
 uint64_t plo_budget_limit(void)
 {
     uint64_t otherwise = default_limit();
-    take_lock();
+    plo_lock_take(&lock);
     uint64_t bytes = limit != 0 ? limit : otherwise;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return bytes;
 }
 
 uint64_t plo_budget_used(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     uint64_t bytes = used_locked();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return bytes;
 }
 
 uint64_t plo_budget_peak(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     uint64_t bytes = peak;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return bytes;
 }
 
@@ -177,7 +160,7 @@ static enum plo_grant reserve(uint64_t bytes, bool begun, struct plo_budget_wait
     if (bytes == 0)
         return PLO_GRANTED;
     uint64_t otherwise = default_limit();
-    take_lock();
+    plo_lock_take(&lock);
     uint64_t most = limit != 0 ? limit : otherwise;
     enum plo_grant grant = bytes > most ? PLO_NEVER : grant_locked(bytes, most, begun);
     if (grant == PLO_GRANTED)
@@ -185,7 +168,7 @@ static enum plo_grant reserve(uint64_t bytes, bool begun, struct plo_budget_wait
     else if (grant == PLO_WAIT)
         enqueue(waiter);
     note_peak();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return grant;
 }
 
@@ -201,17 +184,17 @@ enum plo_grant plo_budget_reserve_begun(uint64_t bytes, struct plo_budget_waiter
 
 void plo_budget_release(uint64_t bytes)
 {
-    take_lock();
+    plo_lock_take(&lock);
     reserved -= bytes < reserved ? bytes : reserved;
     bool waiting = first != NULL;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (waiting)
         wake_all();
 }
 
 void plo_budget_forget(struct plo_budget_waiter *waiter)
 {
-    take_lock();
+    plo_lock_take(&lock);
     if (waiter->queued) {
         struct plo_budget_waiter **link = &first;
         while (*link != waiter)
@@ -222,29 +205,29 @@ void plo_budget_forget(struct plo_budget_waiter *waiter)
         waiter->queued = false;
     }
     while (waiter->waking > 0)
-        pthread_cond_wait(&woken, &lock);
-    pthread_mutex_unlock(&lock);
+        pthread_cond_wait(&woken, &lock.mutex);
+    plo_lock_release(&lock);
 }
 
 bool plo_budget_charge(uint64_t bytes)
 {
     uint64_t otherwise = default_limit();
-    take_lock();
+    plo_lock_take(&lock);
     uint64_t most = limit != 0 ? limit : otherwise;
     bool fits = bytes <= INT64_MAX && charged + (int64_t)bytes <= (int64_t)most;
     if (fits)
         charged += (int64_t)bytes;
     note_peak();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return fits;
 }
 
 void plo_budget_adjust(int64_t bytes)
 {
-    take_lock();
+    plo_lock_take(&lock);
     charged += bytes;
     note_peak();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (bytes < 0)
         wake_all();
 }

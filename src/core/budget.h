@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/fork.h"
-
 enum plo_grant {
     PLO_GRANTED, // reserved; give it back with plo_budget_release
     PLO_WAIT,    // not now: the waiter is queued and woken once when bytes are given back
@@ -36,9 +34,6 @@ struct plo_budget_waiter {
     bool queued;                    // guarded by the budget's lock
     int waking;                     // calls of `wake` under way; guarded by the budget's lock
 };
-
-// For fork.h: the child owes nothing, nobody waits.
-void plo_budget_fork(enum plo_fork stage);
 
 // Sets the budget in bytes; 0 = the default (see memory_marks.h), found anew.
 void plo_budget_set(uint64_t bytes);

@@ -1,59 +1,81 @@
-// fork.c: the parts' handlers, called in a fixed order at each fork (see fork.h).
+// fork.c: the locks of the process's state, all taken around each fork (see fork.h).
 #include "core/fork.h"
 
-#include <pthread.h>
 #include <stddef.h>
 
-enum { MOST_PARTS = 16 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
-static void (*parts[MOST_PARTS])(enum plo_fork stage);
-static size_t count;
+static pthread_mutex_t list = PTHREAD_MUTEX_INITIALIZER; // guards what follows
+static struct plo_lock *locks;
 
 static unsigned generation; // changes only in a new child
 
 static void before(void)
 {
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < count; i++)
-        parts[i](PLO_FORK_BEFORE);
+    pthread_mutex_lock(&list);
+    for (struct plo_lock *lock = locks; lock != NULL; lock = lock->next)
+        pthread_mutex_lock(&lock->mutex);
 }
 
 static void in_parent(void)
 {
-    for (size_t i = count; i > 0; i--)
-        parts[i - 1](PLO_FORK_PARENT);
-    pthread_mutex_unlock(&lock);
+    for (struct plo_lock *lock = locks; lock != NULL; lock = lock->next)
+        pthread_mutex_unlock(&lock->mutex);
+    pthread_mutex_unlock(&list);
 }
 
 static void in_child(void)
 {
     generation++;
-    for (size_t i = count; i > 0; i--)
-        parts[i - 1](PLO_FORK_CHILD);
-    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    for (struct plo_lock *lock = locks; lock != NULL; lock = lock->next) {
+        if (lock->begin_anew != NULL)
+            lock->begin_anew();
+        // A recursive one belongs to a thread by its number, and the child's is another.
+        if (lock->recursive)
+            lock->mutex = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+        else
+            pthread_mutex_unlock(&lock->mutex);
+    }
+    pthread_mutex_unlock(&list);
 }
 
-unsigned plo_fork_generation(void)
-{
-    return generation;
-}
-
-static void watch(void)
+static void handle_forks(void)
 {
     pthread_atfork(before, in_parent, in_child);
 }
 
-void plo_fork_add(void (*handler)(enum plo_fork stage))
+static void watch_forks(void)
 {
-    // Not under the lock: a fork in between would leave it held in the child.
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch);
-    pthread_mutex_lock(&lock);
-    size_t i = 0;
-    while (i < count && parts[i] != handler)
-        i++;
-    if (i == count && count < MOST_PARTS)
-        parts[count++] = handler;
-    pthread_mutex_unlock(&lock);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, handle_forks);
+}
+
+unsigned plo_fork_generation(void)
+{
+    watch_forks();
+    return generation;
+}
+
+// A child of fork() never finds the lock held: the handlers know it before it is first taken.
+static void watch(struct plo_lock *lock)
+{
+    // Not under the list's lock: a fork in between would leave that held in the child.
+    watch_forks();
+    pthread_mutex_lock(&list);
+    if (!lock->watched) {
+        lock->next = locks;
+        locks = lock;
+        __atomic_store_n(&lock->watched, true, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&list);
+}
+
+void plo_lock_take(struct plo_lock *lock)
+{
+    if (!__atomic_load_n(&lock->watched, __ATOMIC_ACQUIRE))
+        watch(lock);
+    pthread_mutex_lock(&lock->mutex);
+}
+
+void plo_lock_release(struct plo_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex);
 }

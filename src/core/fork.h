@@ -1,23 +1,42 @@
 // fork.h: what becomes of the library in a child of fork(). Its threads are gone and any of its
-// locks may be held for good, so everything the child inherits is abandoned: never used, never
-// freed. Each part with state of the whole process names a handler; an object remembers the
+// locks could be held for good, so everything the child inherits is abandoned: never used, never
+// freed. State of the whole process stands behind a struct plo_lock, which is taken around each
+// fork, so that the state is whole, and begins anew in the child; an object remembers the
 // generation it was made in, and one of another generation is left alone.
 //
 // Threads: any; the generation changes only while there is one thread.
 #ifndef PLO_CORE_FORK_H
 #define PLO_CORE_FORK_H
 
-enum plo_fork {
-    PLO_FORK_BEFORE, // take the part's lock, so that its state is whole
-    PLO_FORK_PARENT, // release it
-    PLO_FORK_CHILD,  // begin anew
+#include <pthread.h>
+#include <stdbool.h>
+
+// The members are private, but for `mutex`: a condition variable waits with it.
+struct plo_lock {
+    pthread_mutex_t mutex;
+    void (*begin_anew)(void);
+    bool recursive;
+    bool watched; // atomic: known to the handlers of fork()
+    struct plo_lock *next;
 };
 
-// How many calls of fork() lie between the process that began to use the library and this one.
-unsigned plo_fork_generation(void);
+// A static lock. `begin_anew` (may be NULL: the state holds in the child, too) is called in the
+// child of each fork, before anything else is done there, with the lock held.
+#define PLO_LOCK_INIT(begin_anew)                                 \
+    {                                                             \
+        PTHREAD_MUTEX_INITIALIZER, begin_anew, false, false, NULL \
+    }
 
-// A part with a lock adds its handler before it first takes the lock, whichever function does.
-// Has `handler` called at each fork; once, however often it is added.
-void plo_fork_add(void (*handler)(enum plo_fork stage));
+// The same for a lock that one thread may take twice.
+#define PLO_LOCK_RECURSIVE_INIT(begin_anew)                                   \
+    {                                                                         \
+        PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, begin_anew, true, false, NULL \
+    }
+
+void plo_lock_take(struct plo_lock *lock);
+void plo_lock_release(struct plo_lock *lock);
+
+// How many calls of fork() lie between the process that first asked or took a lock and this one.
+unsigned plo_fork_generation(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/memory_use.h"
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "core/log.h"
 #include "core/memory_marks.h"
 
@@ -24,7 +25,7 @@ enum { STATES = PIPILO_MEMORY_CRITICAL + 1 };
 static _Atomic int64_t interval = INT64_C(100000000);
 static _Atomic int64_t due; // when to look next
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
+// Guarded by the lock below.
 static pthread_cond_t looked = PTHREAD_COND_INITIALIZER;
 static bool looking;     // a thread does, or acts on what it saw
 static pthread_t looker; // which
@@ -36,41 +37,24 @@ static struct plo_governor_stats now;
 static int64_t noted = INT64_MIN / 2; // when the figures in `now` were read
 static bool stalled;
 
+// A child of fork() begins at PIPILO_MEMORY_OK, without an action.
+static void begin_anew(void)
+{
+    looked = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    looking = stalled = false;
+    noted = INT64_MIN / 2;
+    set.action = NULL;
+    now = (struct plo_governor_stats){ 0 };
+    due = 0;
+}
+
+static struct plo_lock lock = PLO_LOCK_INIT(begin_anew);
+
 static const char *const names[STATES] = { "ok", "soft", "hard", "critical" };
 
 const char *pipilo_memory_state_name(enum pipilo_memory_state state)
 {
     return (size_t)state < STATES ? names[state] : "unknown";
-}
-
-void plo_governor_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE) {
-        pthread_mutex_lock(&lock);
-        return;
-    }
-    if (stage == PLO_FORK_CHILD) {
-        looked = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-        looking = stalled = false;
-        noted = INT64_MIN / 2;
-        set.action = NULL;
-        now = (struct plo_governor_stats){ 0 };
-        due = 0;
-    }
-    pthread_mutex_unlock(&lock);
-}
-
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(plo_governor_fork);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
 }
 
 void plo_governor_set_interval(int64_t ns)
@@ -139,10 +123,10 @@ static bool step(const struct plo_memory_use *use, struct pipilo_memory_event *e
 static void relieve(void)
 {
     void (*functions[MOST_RELIEFS])(void);
-    take_lock();
+    plo_lock_take(&lock);
     size_t count = relief_count;
     memcpy(functions, reliefs, sizeof functions);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     for (size_t i = 0; i < count; i++)
         functions[i]();
     plo_alloc_trim();
@@ -167,7 +151,7 @@ static void look(void)
     struct pipilo_memory_event event;
     plo_memory_use_read(&use);
     int64_t clock = plo_clock_ns();
-    take_lock();
+    plo_lock_take(&lock);
     bool changed = step(&use, &event);
     bool short_of = event.state > PIPILO_MEMORY_OK;
     bool first = short_of && event.before == PIPILO_MEMORY_OK;
@@ -176,7 +160,7 @@ static void look(void)
         relieved = clock;
     void (*action)(void *, const struct pipilo_memory_event *) = set.action;
     void *cookie = set.cookie;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     plo_memory_marks_complain();
     if (changed) {
         static const enum plo_admission admission[STATES] = { PLO_ADMIT_ALL, PLO_ADMIT_HALF,
@@ -197,30 +181,30 @@ void plo_governor_tick(void)
     int64_t when = atomic_load_explicit(&due, memory_order_relaxed);
     if (clock < when || !atomic_compare_exchange_strong(&due, &when, clock + interval))
         return;
-    take_lock();
+    plo_lock_take(&lock);
     bool mine = !looking;
     looking = true;
     if (mine)
         looker = pthread_self();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (!mine)
         return;
     look();
-    take_lock();
+    plo_lock_take(&lock);
     looking = false;
     pthread_cond_broadcast(&looked);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 void plo_governor_add_relief(void (*give_back)(void))
 {
-    take_lock();
+    plo_lock_take(&lock);
     size_t i = 0;
     while (i < relief_count && reliefs[i] != give_back)
         i++;
     if (i == relief_count && relief_count < MOST_RELIEFS)
         reliefs[relief_count++] = give_back;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 uint64_t plo_governor_room(void)
@@ -228,19 +212,19 @@ uint64_t plo_governor_room(void)
     struct plo_memory_use use;
     struct plo_memory_marks marks;
     plo_memory_use_read(&use);
-    take_lock();
+    plo_lock_take(&lock);
     plo_memory_marks_find(&marks, &set, &use);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     plo_memory_marks_complain();
     return marks.total - plo_memory_used(marks.total, &use);
 }
 
 int plo_governor_refuse(uint64_t need, struct pipilo_error *err)
 {
-    take_lock();
+    plo_lock_take(&lock);
     now.refused++;
     struct plo_governor_stats at = now;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return plo_fail(err, PIPILO_EBUDGET,
                     "memory is short: %" PRIu64 " of %" PRIu64 " MB are used, above %" PRIu64
                     " MB nothing is begun, and it needs %" PRIu64 " bytes",
@@ -249,20 +233,20 @@ int plo_governor_refuse(uint64_t need, struct pipilo_error *err)
 
 void plo_governor_stats(struct plo_governor_stats *stats)
 {
-    take_lock();
+    plo_lock_take(&lock);
     bool stale = plo_clock_ns() - noted >= interval;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     struct plo_memory_use use;
     if (stale)
         plo_memory_use_read(&use);
-    take_lock();
+    plo_lock_take(&lock);
     if (stale) {
         struct plo_memory_marks marks;
         plo_memory_marks_find(&marks, &set, &use);
         note(&use, &marks);
     }
     *stats = now;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     plo_memory_marks_complain();
 }
 
@@ -272,9 +256,9 @@ void plo_governor_set_limit(uint64_t size)
 {
     struct plo_memory_use use;
     plo_memory_use_read(&use);
-    take_lock();
+    plo_lock_take(&lock);
     set.limit = size;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     plo_budget_set(size != 0 ? plo_memory_limit(size, &use) : 0);
     plo_memory_marks_complain();
 }
@@ -287,13 +271,13 @@ int pipilo_memory_set(const struct pipilo_memory *memory, struct pipilo_error *e
            memory->struct_size < sizeof wanted ? memory->struct_size : sizeof wanted);
     plo_memory_use_read(&use);
     PLO_TRY(plo_memory_marks_check(&wanted, &use, err));
-    take_lock();
+    plo_lock_take(&lock);
     set = wanted;
     noted = INT64_MIN / 2; // the marks are others
     // The action before may be under way; who sets from within it does not wait for itself.
     while (looking && !pthread_equal(looker, pthread_self()))
-        pthread_cond_wait(&looked, &lock);
-    pthread_mutex_unlock(&lock);
+        pthread_cond_wait(&looked, &lock.mutex);
+    plo_lock_release(&lock);
     plo_governor_set_limit(wanted.limit);
     due = 0;
     return 0;
@@ -302,9 +286,9 @@ int pipilo_memory_set(const struct pipilo_memory *memory, struct pipilo_error *e
 void pipilo_memory_get(struct pipilo_memory *memory)
 {
     uint32_t size = memory->struct_size < sizeof set ? memory->struct_size : sizeof set;
-    take_lock();
+    plo_lock_take(&lock);
     struct pipilo_memory copy = set;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     copy.struct_size = size;
     memcpy(memory, &copy, size);
 }

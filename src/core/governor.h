@@ -14,11 +14,6 @@
 
 #include <pipilo/memory.h>
 
-#include "core/fork.h"
-
-// For fork.h: the child begins at PIPILO_MEMORY_OK, without an action.
-void plo_governor_fork(enum plo_fork stage);
-
 // Costs reading a clock where it is not time yet. Not under a lock, and not by a thread that holds
 // a reservation: the action may take long.
 void plo_governor_tick(void);

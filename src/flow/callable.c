@@ -2,6 +2,7 @@
 #include "flow/callable.h"
 
 #include "core/fail.h"
+#include "core/fork.h"
 #include "flow/args.h"
 #include "flow/registry.h"
 
@@ -132,18 +133,12 @@ static int open_locked(pipilo_callable *callable, struct pipilo_error *err)
     return result;
 }
 
-static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER; // guards being opened anew
-
-void plo_callable_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_CHILD)
-        fork_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-}
+static struct plo_lock fork_lock = PLO_LOCK_INIT(NULL); // guards being opened anew
 
 // What was opened before the fork stays as it is, unused and not freed.
 static void abandon(pipilo_callable *callable, unsigned generation)
 {
-    pthread_mutex_lock(&fork_lock);
+    plo_lock_take(&fork_lock);
     if (callable->generation != generation) {
         pthread_mutex_init(&callable->lock, NULL);
         callable->ready = false;
@@ -151,7 +146,7 @@ static void abandon(pipilo_callable *callable, unsigned generation)
         callable->state = NULL;
         __atomic_store_n(&callable->generation, generation, __ATOMIC_RELEASE);
     }
-    pthread_mutex_unlock(&fork_lock);
+    plo_lock_release(&fork_lock);
 }
 
 int plo_callable_open(pipilo_callable *callable, struct pipilo_error *err)

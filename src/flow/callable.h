@@ -9,7 +9,6 @@
 #include <pipilo/pipeline.h>
 #include <pipilo/sys/op.h>
 
-#include "core/fork.h"
 #include "core/value.h"
 
 struct pipilo_callable {
@@ -29,9 +28,6 @@ struct pipilo_callable {
     unsigned generation;  // atomic: of the process (fork.h) that this was opened in
     bool ready;           // atomic: opened
 };
-
-// For fork.h.
-void plo_callable_fork(enum plo_fork stage);
 
 // Binds the arguments and opens the operator where that was not done yet, or was done before a
 // fork.

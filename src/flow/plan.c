@@ -492,16 +492,9 @@ static int plan_all(pipilo_pipeline *plan, pipilo_pipe *pipe, const char *const 
     return result;
 }
 
-static void watch_forks(void)
-{
-    plo_fork_add(plo_callable_fork);
-}
-
 int pipilo_pipe_output(pipilo_pipeline **out, pipilo_pipe *pipe, const char *const *columns,
                        size_t count, struct pipilo_error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
     pipilo_pipeline *plan = plo_alloc0(1, sizeof *plan);
     if (plan == NULL)
         return plo_fail_nomem(err, sizeof *plan);

@@ -6,13 +6,13 @@
 
 #include "base/cores.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "flow/run.h"
 
 enum { MOST_THREADS = 1024 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+// Guarded by the lock below.
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
-// All below is guarded by the lock.
 static unsigned wanted; // 0: not set
 static unsigned size;   // places; 0: not found yet
 static unsigned active; // places taken
@@ -21,6 +21,17 @@ static bool stopping;
 static pthread_t threads[MOST_THREADS];
 static pipilo_run *first, *last; // queued, linked by run->next_queued
 
+// A child of fork() has no workers and no runs.
+static void begin_anew(void)
+{
+    active = started = size = 0;
+    stopping = false;
+    first = last = NULL;
+    work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+}
+
+static struct plo_lock lock = PLO_LOCK_INIT(begin_anew);
+
 static unsigned size_locked(void)
 {
     if (size == 0)
@@ -28,54 +39,26 @@ static unsigned size_locked(void)
     return size;
 }
 
-void plo_pool_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE) {
-        pthread_mutex_lock(&lock);
-        return;
-    }
-    if (stage == PLO_FORK_CHILD) {
-        active = started = size = 0;
-        stopping = false;
-        first = last = NULL;
-        work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    }
-    pthread_mutex_unlock(&lock);
-}
-
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(plo_pool_fork);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
-}
-
 int plo_pool_set_size(unsigned new_size, struct pipilo_error *err)
 {
     if (new_size > MOST_THREADS)
         return plo_fail(err, PIPILO_EINVALID, "%u threads are more than %d", new_size,
                         MOST_THREADS);
-    take_lock();
+    plo_lock_take(&lock);
     bool busy = started > 0;
     if (!busy) {
         wanted = new_size;
         size = 0;
     }
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return busy ? plo_fail(err, PIPILO_EBUSY, "the threads run already") : 0;
 }
 
 unsigned plo_pool_size(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     unsigned now = size_locked();
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return now;
 }
 
@@ -100,23 +83,23 @@ static pipilo_run *take_queued(void)
 static void *worker(void *unused)
 {
     (void)unused;
-    take_lock();
+    plo_lock_take(&lock);
     for (;;) {
         while (!stopping && (first == NULL || active >= size))
-            pthread_cond_wait(&work, &lock);
+            pthread_cond_wait(&work, &lock.mutex);
         if (stopping)
             break;
         pipilo_run *run = take_queued();
         active++;
-        pthread_mutex_unlock(&lock);
+        plo_lock_release(&lock);
         plo_run_work(run);
         plo_run_release(run);
-        take_lock();
+        plo_lock_take(&lock);
         active--;
         if (first != NULL)
             pthread_cond_signal(&work);
     }
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return NULL;
 }
 
@@ -133,7 +116,7 @@ static void start_locked(void)
 
 void plo_pool_submit(pipilo_run *run)
 {
-    take_lock();
+    plo_lock_take(&lock);
     if (started == 0 && !stopping)
         start_locked();
     if (!run->queued && started > 0) {
@@ -147,12 +130,12 @@ void plo_pool_submit(pipilo_run *run)
         last = run;
         pthread_cond_signal(&work);
     }
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 void plo_pool_forget(pipilo_run *run)
 {
-    take_lock();
+    plo_lock_take(&lock);
     bool queued = run->queued;
     pipilo_run *before = NULL;
     for (pipilo_run *at = first; queued && at != run; at = at->next_queued)
@@ -164,7 +147,7 @@ void plo_pool_forget(pipilo_run *run)
     if (queued && last == run)
         last = before;
     run->queued = false;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (queued)
         plo_run_release(run);
 }
@@ -176,7 +159,7 @@ bool plo_pool_wanted(void)
 
 bool plo_pool_enter(const pipilo_run *run)
 {
-    take_lock();
+    plo_lock_take(&lock);
     bool entered = active < size_locked() && (first == NULL || first == run);
     if (!entered && started == 0 && !stopping) {
         // Where no thread can be started nobody else would do the work.
@@ -184,35 +167,35 @@ bool plo_pool_enter(const pipilo_run *run)
         entered = started == 0;
     }
     active += entered;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return entered;
 }
 
 void plo_pool_leave(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     active--;
     if (first != NULL)
         pthread_cond_signal(&work);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 void plo_pool_stop(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     stopping = true;
     pthread_cond_broadcast(&work);
     unsigned count = started;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     for (unsigned i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
-    take_lock();
+    plo_lock_take(&lock);
     started = 0;
     stopping = false;
     pipilo_run *run = first;
     set_first(NULL);
     last = NULL;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     while (run != NULL) {
         pipilo_run *next = run->next_queued;
         run->queued = false;

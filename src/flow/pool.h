@@ -12,11 +12,6 @@
 
 #include <pipilo/pipeline.h>
 
-#include "core/fork.h"
-
-// For fork.h: the child has no workers and no runs.
-void plo_pool_fork(enum plo_fork stage);
-
 // Worker threads; 0 = one for each core this process may use. Only before the pool runs:
 // PIPILO_EBUSY.
 int plo_pool_set_size(unsigned size, struct pipilo_error *err);

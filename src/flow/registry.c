@@ -2,43 +2,20 @@
 #include "flow/registry.h"
 
 #include <ctype.h>
-#include <pthread.h>
 #include <string.h>
 
 #include <pipilo/pipeline.h>
 
 #include "base/str.h"
 #include "core/fail.h"
+#include "core/fork.h"
 
 // The lock guards everything below. It is recursive because plo_operators_fill registers operators
 // while the first look-up holds it.
-static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static struct plo_lock lock = PLO_LOCK_RECURSIVE_INIT(NULL);
 static const struct pipilo_operator **table;
 static size_t count;
 static bool filled;
-
-void plo_registry_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE)
-        pthread_mutex_lock(&lock);
-    else if (stage == PLO_FORK_PARENT)
-        pthread_mutex_unlock(&lock);
-    else
-        lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-}
-
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(plo_registry_fork);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
-}
 
 // Sets `filled` first: the filler comes back here by registering. What a failure left registered is
 // forgotten, so that the next use begins anew.
@@ -122,31 +99,31 @@ int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_err
     if (!valid_name(op->name))
         return plo_fail(err, PIPILO_EINVALID,
                         "'%s' is not an operator's name: 'name' or 'category.name'", op->name);
-    take_lock();
+    plo_lock_take(&lock);
     int result = fill_once(err);
     if (result == 0)
         result = insert(op, err);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return result;
 }
 
 const struct pipilo_operator *pipilo_operator_at(size_t index)
 {
-    take_lock();
+    plo_lock_take(&lock);
     fill_once(NULL);
     const struct pipilo_operator *op = index < count ? table[index] : NULL;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return op;
 }
 
 const struct pipilo_operator *pipilo_operator_find(const char *name)
 {
     bool found;
-    take_lock();
+    plo_lock_take(&lock);
     fill_once(NULL);
     size_t at = position(name, &found);
     const struct pipilo_operator *op = found ? table[at] : NULL;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return op;
 }
 
@@ -154,7 +131,7 @@ const struct pipilo_operator *pipilo_operator_find(const char *name)
 const char *pipilo_operator_nearest(const char *name)
 {
     const char *nearest = NULL;
-    take_lock();
+    plo_lock_take(&lock);
     fill_once(NULL);
     const char **names = plo_alloc0(count + 1, sizeof *names);
     for (size_t i = 0; names != NULL && i < count; i++) {
@@ -166,16 +143,16 @@ const char *pipilo_operator_nearest(const char *name)
     if (names != NULL && nearest == NULL)
         nearest = plo_str_nearest(name, names);
     plo_free(names);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return nearest;
 }
 
 int plo_registry_find(const char *name, const struct pipilo_operator **out,
                       struct pipilo_error *err)
 {
-    take_lock();
+    plo_lock_take(&lock);
     int result = fill_once(err);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     PLO_TRY(result);
     *out = pipilo_operator_find(name);
     if (*out != NULL)
@@ -190,10 +167,10 @@ int plo_registry_find(const char *name, const struct pipilo_operator **out,
 
 void plo_registry_reset(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     plo_free(table);
     table = NULL;
     count = 0;
     filled = false;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }

@@ -6,11 +6,6 @@
 
 #include <pipilo/sys/op.h>
 
-#include "core/fork.h"
-
-// For fork.h: the child knows the same operators.
-void plo_registry_fork(enum plo_fork stage);
-
 // Registers the built-in operators. Called once, before the registry is first read; defined above
 // flow, by src/ops/operators.c, and by each test program of flow for itself.
 int plo_operators_fill(struct pipilo_error *err);

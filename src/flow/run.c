@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "core/live.h"
 #include "flow/pool.h"
 

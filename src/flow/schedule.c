@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "flow/pool.h"
 #include "flow/run.h"
 

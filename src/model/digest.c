@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "model/cache_folder.h"
 
 enum { KEPT = 64, SETTLED_SECONDS = 2, CACHE_CEILING = 64 * 1024 };
@@ -27,32 +27,11 @@ struct entry {
     char hex[PLO_SHA256_HEX];
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
+static struct plo_lock lock = PLO_LOCK_INIT(NULL); // guards what follows
 static struct entry entries[KEPT];
 static size_t count; // ever stored; the newest is at (count - 1) % KEPT
 static bool cache_read;
 static int64_t reads;
-
-void plo_digest_fork(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE)
-        pthread_mutex_lock(&lock);
-    else
-        pthread_mutex_unlock(&lock);
-}
-
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(plo_digest_fork);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
-}
 
 static void identify(const struct stat *s, char out[128])
 {
@@ -94,11 +73,11 @@ static void load_cache(void)
     char *path = plo_cache_path("digests"), *text = NULL;
     if (path != NULL && plo_file_read_text(path, CACHE_CEILING, &text) < 0)
         text = NULL;
-    take_lock();
+    plo_lock_take(&lock);
     if (!cache_read && text != NULL)
         read_cache_locked(text);
     cache_read = true;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     plo_free(path);
     plo_free(text);
 }
@@ -106,10 +85,10 @@ static void load_cache(void)
 static void save_cache(void)
 {
     struct plo_str str = PLO_STR_INIT;
-    take_lock();
+    plo_lock_take(&lock);
     for (size_t i = count > KEPT ? count - KEPT : 0; i < count; i++)
         plo_str_addf(&str, "%s %s\n", entries[i % KEPT].identity, entries[i % KEPT].hex);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     char *path = plo_cache_path("digests");
     if (path != NULL && !str.failed && str.data != NULL) {
         char *slash = strrchr(path, '/');
@@ -125,16 +104,16 @@ static void save_cache(void)
 
 static bool find(const char *identity, char hex[PLO_SHA256_HEX])
 {
-    take_lock();
+    plo_lock_take(&lock);
     bool unread = !cache_read;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (unread)
         load_cache();
-    take_lock();
+    plo_lock_take(&lock);
     const struct entry *entry = find_locked(identity);
     if (entry != NULL)
         memcpy(hex, entry->hex, PLO_SHA256_HEX);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return entry != NULL;
 }
 
@@ -156,11 +135,11 @@ int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_er
     time_t changed = before.st_ctim.tv_sec > before.st_mtim.tv_sec ? before.st_ctim.tv_sec
                                                                    : before.st_mtim.tv_sec;
     kept = kept && strcmp(identity, again) == 0 && time(NULL) - changed >= SETTLED_SECONDS;
-    take_lock();
+    plo_lock_take(&lock);
     reads++;
     if (kept && find_locked(identity) == NULL)
         store_locked(identity, hex);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (kept)
         save_cache();
     return 0;
@@ -168,8 +147,8 @@ int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_er
 
 int64_t plo_digest_reads(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     int64_t value = reads;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return value;
 }

@@ -10,15 +10,11 @@
 #include <pipilo/error.h>
 
 #include "base/sha256.h"
-#include "core/fork.h"
 
 // Errors: PIPILO_ENOTFOUND, PIPILO_EIO.
 int plo_digest_file(const char *path, char hex[PLO_SHA256_HEX], struct pipilo_error *err);
 
 // Files whose bytes were read so far in this process.
 int64_t plo_digest_reads(void);
-
-// For fork.h: the child knows the same digests.
-void plo_digest_fork(enum plo_fork stage);
 
 #endif

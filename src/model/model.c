@@ -18,6 +18,7 @@
 #include "base/memory_use.h"
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "core/governor.h"
 #include "core/live.h"
 #include "model/digest.h"
@@ -52,15 +53,14 @@ struct plo_model {
     struct plo_model *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
+// Guarded by the lock below.
 static pthread_cond_t loaded = PTHREAD_COND_INITIALIZER;
 static struct plo_model *models;
 static int64_t idle_ns = 60LL * 1000000000;
 static int64_t loads;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-// The child forgets every model: to use or even to free one would wait for threads that are gone.
+// A child of fork() forgets every model: to use or even to free one would wait for threads that are
+// gone.
 static void forget_all(void)
 {
     for (struct plo_model *m = models; m != NULL; m = m->next)
@@ -70,29 +70,9 @@ static void forget_all(void)
     loaded = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 }
 
-static void fork_cache(enum plo_fork stage)
-{
-    if (stage == PLO_FORK_BEFORE) {
-        pthread_mutex_lock(&lock);
-        return;
-    }
-    if (stage == PLO_FORK_CHILD)
-        forget_all();
-    pthread_mutex_unlock(&lock);
-}
+static struct plo_lock lock = PLO_LOCK_INIT(forget_all);
 
-// Before the lock is first taken its handler is there: a child of fork() never finds it held.
-static void watch_forks(void)
-{
-    plo_fork_add(fork_cache);
-}
-
-static void take_lock(void)
-{
-    static pthread_once_t watched = PTHREAD_ONCE_INIT;
-    pthread_once(&watched, watch_forks);
-    pthread_mutex_lock(&lock);
-}
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 // --- freeing -------------------------------------------------------------------------------------
 
@@ -142,9 +122,9 @@ static size_t destroy_all(struct plo_model *list)
 
 size_t plo_model_cache_drop(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     struct plo_model *taken = take_idle_locked(INT64_MAX);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return destroy_all(taken);
 }
 
@@ -160,16 +140,16 @@ static void prepare(void)
 
 void plo_model_cache_set_idle(int64_t ns)
 {
-    take_lock();
+    plo_lock_take(&lock);
     idle_ns = ns;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
 }
 
 struct plo_model *plo_model_ref(struct plo_model *model)
 {
-    take_lock();
+    plo_lock_take(&lock);
     model->refs++;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return model;
 }
 
@@ -180,12 +160,12 @@ void plo_model_unref(struct plo_model **model)
     if (m == NULL || m->pid != getpid())
         return;
     int64_t now = plo_clock_ns();
-    take_lock();
+    plo_lock_take(&lock);
     if (--m->refs == 0)
         m->idle_since = now;
     bool unlisted = m->refs == 0 && m->state == UNLISTED;
     struct plo_model *taken = take_idle_locked(now - idle_ns);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (unlisted)
         destroy(m);
     destroy_all(taken);
@@ -449,7 +429,7 @@ static struct plo_model *find_locked(const char *key)
 static int wait_locked(struct plo_model *m, struct plo_model **garbage, struct pipilo_error *err)
 {
     while (m->state == LOADING)
-        pthread_cond_wait(&loaded, &lock);
+        pthread_cond_wait(&loaded, &lock.mutex);
     if (m->state == READY)
         return 0;
     int code = m->error.code;
@@ -476,7 +456,7 @@ static int load_listed(struct plo_model *m, struct pipilo_error *err)
     struct pipilo_error error = { 0 };
     int code = load(m, &error);
     bool garbage = false;
-    take_lock();
+    plo_lock_take(&lock);
     m->state = code == 0 ? READY : FAILED;
     if (code == 0) {
         loads++;
@@ -486,7 +466,7 @@ static int load_listed(struct plo_model *m, struct pipilo_error *err)
         garbage = --m->refs == 0;
     }
     pthread_cond_broadcast(&loaded);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     if (code < 0 && err != NULL)
         *err = error;
     if (garbage)
@@ -500,7 +480,7 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     int code = 0;
     int64_t now = plo_clock_ns();
     struct plo_model *garbage = NULL;
-    take_lock();
+    plo_lock_take(&lock);
     struct plo_model *found = find_locked(m->key);
     if (found != NULL) {
         found->refs++;
@@ -511,7 +491,7 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
         models = m;
     }
     struct plo_model *taken = take_idle_locked(now - idle_ns);
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     destroy_all(taken);
     destroy(garbage);
     if (found == NULL) {
@@ -639,9 +619,9 @@ char *plo_model_layout_key(const struct plo_model *model)
 
 int64_t plo_model_loads(void)
 {
-    take_lock();
+    plo_lock_take(&lock);
     int64_t count = loads;
-    pthread_mutex_unlock(&lock);
+    plo_lock_release(&lock);
     return count;
 }
 
