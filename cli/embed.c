@@ -387,6 +387,8 @@ static int run_embed(const void *stored, char **operands, int count)
     if (options->out == NULL)
         return say_usage("embed", "no output is given: -o OUT, such as -o pictures.db");
     int status = memory_begin("embed", &options->memory, options->quiet);
+    if (status == 0)
+        status = decoding_begin("embed", &options->decoding);
     if (status != 0)
         return status;
     signals_catch();
@@ -469,6 +471,7 @@ static const struct option_row rows[] = {
       .help = "pictures the engine takes at once; 0: what is fastest for it. Another number may "
               "change the last bits of a vector" },
     MEMORY_ROWS(struct embed_options),
+    DECODING_ROWS(struct embed_options),
     { 0, "nice", NULL, OPTION_FLAG, AT(nice),
       .help = "let other programs go first, at the processor and at disks; as fast as without it "
               "where there are none" },

@@ -7,6 +7,7 @@
 
 #include "options.h"
 
+#include "decoding.h"
 #include "memory.h"
 
 struct embed_options {
@@ -18,6 +19,7 @@ struct embed_options {
     bool quiet, json, explain, nice;
     int64_t threads, batch;
     struct memory_options memory;
+    struct decoding_options decoding;
 };
 
 // What they are where nothing is typed, as the table in embed.c has it; for who makes them up.

@@ -47,7 +47,7 @@ bool status_line_at(size_t index, struct status_line *line)
         { 7, "the model cannot be used" },
         { 8, "an operator failed" },
         { EXIT_NO_MEMORY, "there is not enough memory" },
-        { 10, "a transfer failed" },
+        { 10, "a transfer failed, or something took too long" },
         { 11, "something else uses it" },
         { 70, "a defect in pipilo" },
         { 130, "stopped by a signal" },

@@ -70,6 +70,20 @@ static int store_size(const struct command *command, const struct option_row *ro
                      share ? "40%" : "2G", text);
 }
 
+static int store_seconds(const struct command *command, const struct option_row *row,
+                         const char *text, double *place)
+{
+    // Digits and a point only: strtod would take "inf", "0x1p9" and a sign as well.
+    size_t digits = strspn(text, "0123456789.");
+    char *end = NULL;
+    double seconds = digits > 0 ? strtod(text, &end) : 0;
+    if (!(seconds > 0) || end != text + digits || *end != '\0')
+        return say_usage(command->name, "--%s takes a number of seconds, not '%s'", row->name,
+                         text);
+    *place = seconds;
+    return 0;
+}
+
 static int store_word(const struct command *command, const struct option_row *row, const char *text,
                       struct option_words *place)
 {
@@ -101,6 +115,8 @@ static int store(const struct command *command, const struct option_row *row, co
     case OPTION_SIZE:
     case OPTION_MEMORY:
         return store_size(command, row, text, place);
+    case OPTION_SECONDS:
+        return store_seconds(command, row, text, place);
     case OPTION_CHOICE:
         if (!in_choices(row->choices, text))
             return bad_choice(command, row, text);

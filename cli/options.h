@@ -16,16 +16,17 @@
 #include <stdint.h>
 
 enum option_type {
-    OPTION_FLAG,   // bool, set
-    OPTION_UNFLAG, // bool, cleared: the opposite of another row
-    OPTION_STRING, // const char *
-    OPTION_FILE,   // const char *, completed as a path
-    OPTION_MODEL,  // const char *, completed as a model
-    OPTION_MODELS, // struct option_words, one more each time it is given; completed as a model
-    OPTION_CHOICE, // const char *, one of `choices`
-    OPTION_INT,    // int64_t
-    OPTION_SIZE,   // uint64_t bytes, written as 512M
-    OPTION_MEMORY, // uint64_t, as pipilo_size_parse takes it: 512M, or a share as 40%
+    OPTION_FLAG,    // bool, set
+    OPTION_UNFLAG,  // bool, cleared: the opposite of another row
+    OPTION_STRING,  // const char *
+    OPTION_FILE,    // const char *, completed as a path
+    OPTION_MODEL,   // const char *, completed as a model
+    OPTION_MODELS,  // struct option_words, one more each time it is given; completed as a model
+    OPTION_CHOICE,  // const char *, one of `choices`
+    OPTION_INT,     // int64_t
+    OPTION_SIZE,    // uint64_t bytes, written as 512M
+    OPTION_SECONDS, // double above 0, written as 10 or 0.5
+    OPTION_MEMORY,  // uint64_t, as pipilo_size_parse takes it: 512M, or a share as 40%
 };
 
 // What an option that may be given several times was given.

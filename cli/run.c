@@ -6,6 +6,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "decoding.h"
 #include "drive.h"
 #include "memory.h"
 #include "say.h"
@@ -14,6 +15,7 @@ struct run_options {
     const char *file;
     bool numbers;
     struct memory_options memory;
+    struct decoding_options decoding;
     int64_t threads;
 };
 
@@ -175,6 +177,8 @@ static int run_run(const void *stored, char **operands, int count)
     if (file != NULL && (text = read_text(file)) == NULL)
         return EXIT_NOT_FOUND;
     int status = memory_begin("run", &session.options->memory, false);
+    if (status == 0)
+        status = decoding_begin("run", &session.options->decoding);
     if (status != 0) {
         free(text);
         return status;
@@ -199,6 +203,7 @@ static const struct option_row rows[] = {
     { 0, "threads", "N", OPTION_INT, offsetof(struct run_options, threads), .fallback = "0",
       .max = 1024, .help = "threads to work with; 0: one for each processor core" },
     MEMORY_ROWS(struct run_options),
+    DECODING_ROWS(struct run_options),
     { 0 },
 };
 

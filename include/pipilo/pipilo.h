@@ -31,6 +31,7 @@
 #define PIPILO_PIPILO_H
 
 #include "bench.h"
+#include "decoding.h"
 #include "error.h"
 #include "inputs.h"
 #include "library.h"

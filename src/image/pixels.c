@@ -75,6 +75,7 @@ static int reading_init(struct reading *reading, struct plo_image *image,
     *decoder = (struct plo_decoder){
         .info = &reading->info, .options = options, .scratch = scratch, .shrink = 1
     };
+    plo_deadline_start(&decoder->deadline);
     if (image->pixels.owner != NULL) {
         plo_image_pixels_info(&image->pixels, &reading->info);
         decoder->codec = &plo_codec_raw;
@@ -170,6 +171,18 @@ static int resize_rows(struct plo_decoder *decoder, const struct plo_resize_requ
     return 0;
 }
 
+// What is not needed must be there all the same: a picture is whole or it is an error. In pieces,
+// so that the clock is looked at.
+static int pass_rest(struct plo_decoder *decoder, struct pipilo_error *err)
+{
+    enum { PIECE = 1024 };
+    while (decoder->row < decoder->height) {
+        uint32_t left = decoder->height - decoder->row;
+        PLO_TRY(plo_decoder_skip(decoder, left < PIECE ? left : PIECE, err));
+    }
+    return 0;
+}
+
 // The plan's window in RGB into `out` (3 x width x height bytes).
 static int run_window(struct reading *reading, const struct plo_preprocess *p,
                       const struct plo_preprocess_plan *plan, uint8_t *out,
@@ -188,8 +201,7 @@ static int run_window(struct reading *reading, const struct plo_preprocess *p,
         fill(out, plan, p->pad_color);
     if (any)
         PLO_TRY(resize_rows(decoder, &request, err));
-    // What is not needed must be there all the same: a picture is whole or it is an error.
-    return plo_decoder_skip(decoder, decoder->height - decoder->row, err);
+    return pass_rest(decoder, err);
 }
 
 static int plan_of(const struct reading *reading, const struct plo_preprocess *p,

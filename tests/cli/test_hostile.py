@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import tarfile
 import threading
+import zlib
 
 import numpy
 import pytest
+from PIL import Image
 
 from conftest import NAMES, PROGRAM, draw
 
@@ -209,6 +212,78 @@ def test_rows_of_what_has_gone_are_kept(pipilo, photos, out):
     assert summary["rows"] == 0 and summary["skipped"]["unchanged"] == 6
     info = pipilo("info", out, "--json").json()
     assert info["rows"] == 7 and info["ok"] == 7
+
+
+# --- a limit of time ---
+
+
+def one_of_each(folder):
+    """A picture of each codec, and of each way of it that unpacks in a loop of its own."""
+    saved = {
+        "a.jpg": {}, "b.jpg": {"progressive": True}, "c.png": {}, "e.webp": {}, "f.webp": {"lossless": True},
+        "g.gif": {}, "h.bmp": {}, "i.tif": {}, "j.jp2": {},
+    }
+    for seed, (name, how) in enumerate(saved.items()):
+        draw(folder / name, seed, (300, 200), **how)
+    (folder / "d.png").write_bytes(interlaced(40, 30))
+    return sorted([*saved, "d.png"])
+
+
+def interlaced(width, height):
+    """An Adam7 PNG, which Pillow cannot write: grey, each pixel its column plus its row."""
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = b"".join(
+        b"\0" + bytes((x + y) % 256 for x in range(left, width, across))
+        for left, top, across, down in passes for y in range(top, height, down) if left < width)
+    return png(width, height, zlib.compress(rows), interlace=1)
+
+
+def png(width, height, compressed, interlace=0):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlace)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", compressed)
+            + chunk(b"IEND", b""))
+
+
+def test_a_limit_that_nothing_keeps(pipilo, tmp_path):
+    names = one_of_each(tmp_path / "all")
+    for words, env in ((["--time-limit", "0.000001"], {}), ([], {"PIPILO_TIME_LIMIT": "1e-6"})):
+        rows = pipilo("embed", "all", *NULL, "-o", "-", *words, env=env, status=1).lines()
+        assert [os.path.basename(row["source"]) for row in rows] == names
+        for row in rows:
+            assert row["code"] == "timeout" and "1e-06 s" in row["message"], row
+    pipilo("embed", "all", *NULL, "-o", "-", "--time-limit", "1e9", status=2)
+
+
+def test_a_limit_that_all_keep_changes_no_vector(pipilo, tmp_path):
+    one_of_each(tmp_path / "all")
+    with Image.open(tmp_path / "all/d.png") as image:
+        x, y = numpy.meshgrid(range(40), range(30))
+        assert (numpy.asarray(image) == x + y).all()
+    pipilo("embed", "all", *NULL, "-o", "free.npy")
+    pipilo("embed", "all", *NULL, "-o", "limited.npy", "--time-limit", "3600")
+    assert (tmp_path / "free.npy").read_bytes() == (tmp_path / "limited.npy").read_bytes()
+
+
+def test_a_slow_picture_among_others(pipilo, photos):
+    # 256 million pixels of nothing, which take far longer than a tenth of a second.
+    (photos / "3-slow.png").write_bytes(png(16000, 16000, zlib.compress(bytes(16001 * 16000), 1)))
+    rows = pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", "0.1", status=1).lines()
+    late = [os.path.basename(row["source"]) for row in rows if row["code"] == "timeout"]
+    assert len(rows) == 8 and "3-slow.png" in late
+    assert {row["code"] for row in rows} <= {None, "timeout"}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "soon", "1s", ""])
+def test_what_is_no_limit(pipilo, photos, limit):
+    done = pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", limit, status=2)
+    assert "--time-limit" in done.err
+    if limit:
+        done = pipilo("embed", photos, *NULL, "-o", "-", env={"PIPILO_TIME_LIMIT": limit}, status=2)
+        assert "PIPILO_TIME_LIMIT" in done.err and done.err.count("\n") == 1
+        pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", "60", env={"PIPILO_TIME_LIMIT": limit})
 
 
 # --- what is said ---

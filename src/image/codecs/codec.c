@@ -69,6 +69,9 @@ int plo_codec_check_limits(uint32_t width, uint32_t height,
     return 0;
 }
 
+// Rows between two looks at the clock.
+enum { LOOK_EVERY = 16 };
+
 void plo_swap_red_blue(uint8_t *pixels, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -110,6 +113,8 @@ int plo_decoder_narrow(struct plo_decoder *decoder, uint32_t first, uint32_t end
 
 int plo_decoder_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)
 {
+    if (decoder->row % LOOK_EVERY == 0)
+        PLO_TRY(plo_deadline_check(&decoder->deadline, err));
     PLO_TRY(decoder->codec->next(decoder, row, err));
     decoder->row++;
     return 0;
@@ -120,7 +125,7 @@ int plo_decoder_skip(struct plo_decoder *decoder, uint32_t rows, struct pipilo_e
     if (decoder->codec->skip != NULL && rows > 0) {
         PLO_TRY(decoder->codec->skip(decoder, rows, err));
         decoder->row += rows;
-        return 0;
+        return plo_deadline_check(&decoder->deadline, err);
     }
     const uint8_t *row = NULL;
     for (uint32_t i = 0; i < rows; i++)

@@ -6,6 +6,7 @@
 #ifndef PLO_IMAGE_CODECS_CODEC_H
 #define PLO_IMAGE_CODECS_CODEC_H
 
+#include "image/decoding.h"
 #include "image/image.h"
 #include "image/input.h"
 #include "image/kernels.h"
@@ -23,6 +24,7 @@ struct plo_decoder {
     struct plo_image_scratch *scratch;
     uint32_t shrink; // the picture may come smaller by 1, 2, 4 or 8: more is never needed
     bool swapped;    // raw only: the data are BGR
+    struct plo_deadline deadline; // a codec that works long without giving rows looks at it
 
     uint32_t width, height; // pixels of the rows that come, as stored
     uint32_t row;           // the next one

@@ -203,16 +203,29 @@ static uint8_t draw_code(struct state *state, struct pen *pen, uint32_t code, ui
     return first;
 }
 
-// False where the data end or are damaged before the frame is full.
-static bool unpack(struct state *state, struct pen *pen, uint32_t literal_bits)
+// Codes between two looks at the clock.
+enum { LOOK_EVERY = 4096 };
+
+static int fail_early(const struct pen *pen, struct pipilo_error *err)
+{
+    return plo_fail(err, PIPILO_ETRUNCATED, "the picture ends after row %u of %u", pen->rows,
+                    pen->frame->height);
+}
+
+// Fails where the data end or are damaged before the frame is full.
+static int unpack(struct state *state, struct pen *pen, uint32_t literal_bits,
+                  const struct plo_deadline *deadline, struct pipilo_error *err)
 {
     uint32_t clear = 1U << literal_bits, used = clear + 2, size = literal_bits + 1;
     int32_t previous = -1;
     uint8_t first = 0;
+    uint32_t codes = 0;
     while (pen->rows < pen->frame->height) {
         int32_t code = next_code(state, size);
+        if (codes++ % LOOK_EVERY == 0)
+            PLO_TRY(plo_deadline_check(deadline, err));
         if (code < 0 || (uint32_t)code == clear + 1)
-            return false;
+            return fail_early(pen, err);
         if ((uint32_t)code == clear) {
             used = clear + 2;
             size = literal_bits + 1;
@@ -221,7 +234,7 @@ static bool unpack(struct state *state, struct pen *pen, uint32_t literal_bits)
         }
         if (previous < 0) {
             if ((uint32_t)code > clear)
-                return false;
+                return fail_early(pen, err);
             first = draw_code(state, pen, (uint32_t)code, clear);
         } else if ((uint32_t)code < used) {
             first = draw_code(state, pen, (uint32_t)code, clear);
@@ -230,7 +243,7 @@ static bool unpack(struct state *state, struct pen *pen, uint32_t literal_bits)
             first = draw_code(state, pen, (uint32_t)previous, clear);
             draw(pen, first);
         } else {
-            return false;
+            return fail_early(pen, err);
         }
         if (previous >= 0 && used < MAX_CODES) {
             state->prefixes[used] = (uint16_t)previous;
@@ -240,7 +253,7 @@ static bool unpack(struct state *state, struct pen *pen, uint32_t literal_bits)
             size++;
         previous = code;
     }
-    return true;
+    return 0;
 }
 
 // --- decoding ------------------------------------------------------------------------------------
@@ -270,10 +283,7 @@ static int decode(struct plo_decoder *decoder, struct plo_input *input, const st
     state->data = p + 1;
     state->end = decoder->data + decoder->size;
     struct pen pen = { .canvas = state->indexes, .stride = decoder->width, .frame = frame };
-    if (frame->width > 0 && !unpack(state, &pen, p[0]))
-        return plo_fail(err, PIPILO_ETRUNCATED, "the picture ends after row %u of %u", pen.rows,
-                        frame->height);
-    return 0;
+    return frame->width > 0 ? unpack(state, &pen, p[0], &decoder->deadline, err) : 0;
 }
 
 static int gif_open(struct plo_decoder *decoder, struct pipilo_error *err)

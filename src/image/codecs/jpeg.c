@@ -133,6 +133,7 @@ struct state {
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
+    const struct plo_deadline *deadline;
     jmp_buf escape;
     struct pipilo_error *err; // the caller's of now
     int code;
@@ -187,6 +188,9 @@ static void on_progress(j_common_ptr jpeg)
     if (decompress->input_scan_number > MAX_SCANS)
         leave(jpeg, plo_fail(state_of(jpeg)->err, PIPILO_ELIMIT, "the JPEG has more than %d scans",
                              MAX_SCANS));
+    int result = plo_deadline_check(state_of(jpeg)->deadline, state_of(jpeg)->err);
+    if (result < 0)
+        leave(jpeg, result);
 }
 
 static void init_source(j_decompress_ptr jpeg)
@@ -257,6 +261,7 @@ enum { SHIFT = 8 };
 static int start(struct plo_decoder *decoder, struct state *state, struct pipilo_error *err)
 {
     j_decompress_ptr jpeg = &state->jpeg;
+    state->deadline = &decoder->deadline;
     set_up(state, decoder->data, decoder->size);
     PLO_TRY(plo_jpeg_memory_init(&state->memory, jpeg, decoder->scratch, err));
     jpeg_read_header(jpeg, TRUE);

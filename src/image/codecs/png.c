@@ -120,6 +120,20 @@ static void read_palette(struct state *state)
     }
 }
 
+// The rows of all seven passes, into the samples of the whole picture.
+static int read_interlaced(struct plo_decoder *decoder, struct state *state,
+                           struct pipilo_error *err)
+{
+    struct spng_row_info row;
+    int code = 0;
+    while (code == 0 && (code = spng_get_row_info(state->png, &row)) == 0) {
+        PLO_TRY(plo_deadline_check(&decoder->deadline, err));
+        code = spng_decode_row(state->png, state->raw + state->raw_stride * row.row_num,
+                               state->raw_stride);
+    }
+    return code == SPNG_EOI ? 0 : fail_png(err, code, 0, decoder->height);
+}
+
 static int start(struct plo_decoder *decoder, struct state *state, struct pipilo_error *err)
 {
     struct spng_alloc alloc = { plo_alloc, png_realloc, plo_alloc0, plo_free };
@@ -147,11 +161,10 @@ static int start(struct plo_decoder *decoder, struct state *state, struct pipilo
     state->raw = plo_scratch_get(decoder->scratch, PLO_SCRATCH_RAW, raw);
     if (state->raw == NULL)
         return plo_fail_nomem(err, raw);
-    if (whole)
-        code = spng_decode_image(state->png, state->raw, raw, SPNG_FMT_RAW, 0);
-    else
-        code = spng_decode_image(state->png, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
-    return code == 0 ? 0 : fail_png(err, code, 0, rows);
+    code = spng_decode_image(state->png, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
+    if (code != 0)
+        return fail_png(err, code, 0, rows);
+    return whole ? read_interlaced(decoder, state, err) : 0;
 }
 
 static int png_open(struct plo_decoder *decoder, struct pipilo_error *err)

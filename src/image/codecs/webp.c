@@ -104,6 +104,26 @@ static int fail_webp(struct pipilo_error *err, VP8StatusCode code)
     }
 }
 
+// The same pixels as WebPDecode gives, in pieces of the file, so that the clock is looked at: a
+// little slower, as the library saves its state now and then.
+static int decode_pieces(const struct plo_decoder *decoder, const WebPData *bytes,
+                         WebPDecoderConfig *config, struct pipilo_error *err)
+{
+    enum { PIECE = 4096 };
+    VP8StatusCode code = VP8_STATUS_SUSPENDED;
+    int result = 0;
+    WebPIDecoder *pieces = WebPIDecode(NULL, 0, config);
+    if (pieces == NULL)
+        return plo_fail_nomem(err, 0);
+    for (size_t fed = 0; code == VP8_STATUS_SUSPENDED && fed < bytes->size && result == 0;) {
+        fed += bytes->size - fed < PIECE ? bytes->size - fed : PIECE;
+        code = WebPIUpdate(pieces, bytes->bytes, fed);
+        result = plo_deadline_check(&decoder->deadline, err);
+    }
+    WebPIDelete(pieces);
+    return result < 0 || code == VP8_STATUS_OK ? result : fail_webp(err, code);
+}
+
 // Decodes a frame into its place on the canvas; the canvas may be smaller than stored by `shrink`.
 static int decode_frame(const struct plo_decoder *decoder, const WebPIterator *frame,
                         struct pipilo_error *err)
@@ -126,6 +146,8 @@ static int decode_frame(const struct plo_decoder *decoder, const WebPIterator *f
     config.output.u.RGBA.rgba = state->pixels + offset;
     config.output.u.RGBA.stride = (int)state->stride;
     config.output.u.RGBA.size = state->stride * (height - 1) + 3 * (size_t)width;
+    if (decoder->deadline.limit > 0)
+        return decode_pieces(decoder, &frame->fragment, &config, err);
     VP8StatusCode code = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
     WebPFreeDecBuffer(&config.output);
     return code == VP8_STATUS_OK ? 0 : fail_webp(err, code);
