@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &run_command,
     &ops_command,
     &bench_command,
+    &soak_command,
     &models_list_command,
     &models_show_command,
     &models_import_command,

@@ -7,10 +7,10 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["embed", "search", "index", "info", "run", "ops", "bench", "models list", "models show",
+COMMANDS = ["embed", "search", "index", "info", "run", "ops", "bench", "soak", "models list", "models show",
             "models import", "models pull", "models cache", "models calibrate",
             "models quantize", "models tune", "export", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "index", "info", "run", "ops", "bench", "export", "models"]
+PAGES = ["pipilo", "embed", "search", "index", "info", "run", "ops", "bench", "soak", "export", "models"]
 
 
 def options_of(pipilo, command):
