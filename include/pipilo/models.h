@@ -74,6 +74,7 @@ struct pipilo_model_info {
     const char *noted_json;       // noted beside it, not part of it: engine version, CPU
     size_t dim;                   // values a picture
     uint64_t memory;              // bytes it takes while it is loaded: an estimate
+    size_t batch;                 // pictures of one inference
 };
 
 // What `model` is and what vectors it makes with `settings` (NULL: the defaults). Its weights

@@ -122,6 +122,28 @@ PIPILO_API void pipilo_pipe_unref(pipilo_pipe **pipe);
 PIPILO_API int pipilo_pipeline_parse(pipilo_pipeline **out, const char *text,
                                      struct pipilo_error *err);
 
+// How a text is read that is not the program's own. Grows at the end only.
+struct pipilo_parse_options {
+    uint32_t struct_size;
+    // Makes what `ops.name(..)` stands for, as pipilo_callable_create does, or refuses it (a code,
+    // with `err` filled): a server allows some operators and decides about their arguments. NULL:
+    // pipilo_callable_create.
+    int (*callable)(void *cookie, pipilo_callable **out, const char *name,
+                    pipilo_value *const *positional, size_t positional_count,
+                    const char *const *keywords, pipilo_value *const *values, size_t keyword_count,
+                    struct pipilo_error *err);
+    void *cookie;
+};
+#define PIPILO_PARSE_OPTIONS_INIT                          \
+    {                                                      \
+        .struct_size = sizeof(struct pipilo_parse_options) \
+    }
+
+// The same with options. Errors: as pipilo_pipeline_parse, and what `callable` gives.
+PIPILO_API int pipilo_pipeline_parse_with(pipilo_pipeline **out, const char *text,
+                                          const struct pipilo_parse_options *options,
+                                          struct pipilo_error *err);
+
 PIPILO_API pipilo_pipeline *pipilo_pipeline_ref(pipilo_pipeline *pipeline);
 PIPILO_API void pipilo_pipeline_unref(pipilo_pipeline **pipeline);
 
@@ -154,6 +176,16 @@ PIPILO_API int pipilo_run_next(pipilo_run *run, pipilo_row **out, struct pipilo_
 // *ended = false. `ended` says whether the run is over.
 PIPILO_API int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pipilo_row **out,
                                       bool *ended, struct pipilo_error *err);
+
+// For a program that waits for many runs at once: has the pool work on the run, nobody driving it,
+// and calls `ready` with `cookie` when there is a row to take or the run is over. Then the rows are
+// taken with pipilo_run_next_within(run, 0, ..) until it gives none; from there on `ready` may be
+// called again, once, unless the run had ended. `ready` runs on any thread, also on the one that
+// calls this function or pipilo_run_cancel, without a lock; it must not block and must not take
+// rows of the run nor let go of it, but may wake a thread that does. pipilo_run_unref waits for a
+// call of it that is under way. To be called once, before rows are taken; of no use where a step
+// belongs to the caller (PIPILO_OP_CALLER_ONLY, reduce).
+PIPILO_API void pipilo_run_watch(pipilo_run *run, void (*ready)(void *cookie), void *cookie);
 
 // Asks the run to end: what is in a call is finished, nothing new begins, pipilo_run_next gives
 // PIPILO_ECANCELED; a run whose last node has ended already ends well. Any thread; not from a

@@ -194,6 +194,7 @@ static void pack_info(struct plo_pack *pack, const struct plo_model *model, cons
         .noted_json = plo_pack_text(pack, print->noted),
         .dim = plo_model_dim(model),
         .memory = plo_model_bytes(model),
+        .batch = plo_model_rows(model),
     };
     if (info != NULL)
         *info = full;

@@ -27,6 +27,7 @@ struct parser {
     struct plo_reader reader;
     struct variable variables[MAX_VARIABLES];
     size_t variable_count;
+    struct pipilo_parse_options options;
 };
 
 static int parse_expression(struct parser *parser, struct term *out, struct pipilo_error *err);
@@ -193,6 +194,19 @@ static int skip_version(struct parser *parser, struct pipilo_error *err)
     return 0;
 }
 
+static int create_callable(const struct parser *parser, pipilo_callable **out, const char *name,
+                           const struct arguments *arguments, struct pipilo_error *err)
+{
+    const struct pipilo_parse_options *options = &parser->options;
+    if (options->callable != NULL)
+        return options->callable(options->cookie, out, name, arguments->positional,
+                                 arguments->positional_count, arguments->keyword_pointers,
+                                 arguments->values, arguments->keyword_count, err);
+    return pipilo_callable_create(out, name, arguments->positional, arguments->positional_count,
+                                  arguments->keyword_pointers, arguments->values,
+                                  arguments->keyword_count, err);
+}
+
 // Reads what follows "ops".
 static int parse_operator(struct parser *parser, pipilo_callable **out, struct pipilo_error *err)
 {
@@ -209,9 +223,7 @@ static int parse_operator(struct parser *parser, pipilo_callable **out, struct p
     struct arguments arguments = { 0 };
     int result = read_arguments(parser, &arguments, err);
     if (result == 0)
-        result = pipilo_callable_create(out, name, arguments.positional, arguments.positional_count,
-                                        arguments.keyword_pointers, arguments.values,
-                                        arguments.keyword_count, err);
+        result = create_callable(parser, out, name, &arguments, err);
     arguments_reset(&arguments);
     if (result == 0)
         result = skip_version(parser, err);
@@ -519,10 +531,18 @@ static int parse_text(struct parser *parser, pipilo_pipeline **out, struct pipil
 
 int pipilo_pipeline_parse(pipilo_pipeline **out, const char *text, struct pipilo_error *err)
 {
+    return pipilo_pipeline_parse_with(out, text, NULL, err);
+}
+
+int pipilo_pipeline_parse_with(pipilo_pipeline **out, const char *text,
+                               const struct pipilo_parse_options *options, struct pipilo_error *err)
+{
     struct parser *parser = plo_alloc0(1, sizeof *parser);
     if (parser == NULL)
         return plo_fail_nomem(err, sizeof *parser);
     parser->reader = (struct plo_reader){ .text = text, .at = text };
+    if (options != NULL)
+        parser->options = *options;
     *out = NULL;
     int result = parse_text(parser, out, err);
     for (size_t i = 0; i < parser->variable_count; i++)

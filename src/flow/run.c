@@ -142,6 +142,14 @@ void pipilo_run_begin(pipilo_run *run)
     plo_run_unlock_for(run, true);
 }
 
+void pipilo_run_watch(pipilo_run *run, void (*ready)(void *cookie), void *cookie)
+{
+    plo_run_lock(run);
+    run->ready = ready;
+    run->ready_cookie = cookie;
+    plo_run_unlock_for(run, true);
+}
+
 void pipilo_run_stop_at_errors(pipilo_run *run)
 {
     plo_run_lock(run);
@@ -201,7 +209,8 @@ void pipilo_run_unref(pipilo_run **slot)
     }
     plo_run_lock(run);
     run->stopping = true;
-    while (run->busy > 0)
+    run->ready = NULL;
+    while (run->busy > 0 || run->telling > 0)
         plo_run_wait(run, INT64_MAX);
     int64_t charged = run->charged;
     run->released = true;
@@ -273,6 +282,7 @@ int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pipilo_row **o
     *out = NULL;
     *ended = false;
     plo_run_lock(run);
+    run->told = true; // of what comes meanwhile, who is here finds out by itself
     for (;;) {
         result = run->error.code < 0 ? 0 : take_row(run, out, err);
         bool timeout = until != INT64_MAX && plo_clock_ns() >= until;
@@ -281,6 +291,7 @@ int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pipilo_row **o
             break;
         plo_run_help(run, until);
     }
+    run->told = result < 0 || *out != NULL || *ended;
     if (*ended && run->error.code < 0) {
         result = run->error.code;
         if (err != NULL)

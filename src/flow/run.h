@@ -87,8 +87,12 @@ struct pipilo_run {
     uint64_t steps;         // begun and ended, to see whether something happened meanwhile
     uint64_t most_bytes;    // the budget when the run began: what it may hold between its steps
     bool caller_waits;
-    struct pipilo_error error; // code 0: none
-    pipilo_value *failure;     // the error value that failed a strict run, or NULL
+    struct pipilo_error error;   // code 0: none
+    pipilo_value *failure;       // the error value that failed a strict run, or NULL
+    void (*ready)(void *cookie); // pipilo_run_watch; NULL: nobody watches
+    void *ready_cookie;
+    bool told;        // `ready` was called, or somebody takes rows: it is not called again
+    unsigned telling; // calls of `ready` under way
     struct plo_budget_waiter waiter;
     int woken;       // atomic: the budget has bytes again
     int64_t charged; // bytes charged in all

@@ -112,8 +112,30 @@ static bool caller_needed(pipilo_run *run)
     return false;
 }
 
+// Whether who watches the run is to be told of it now; notes that it was.
+static bool begin_telling(pipilo_run *run)
+{
+    bool over = plo_run_over(run) && run->busy == 0;
+    if (run->ready == NULL || run->told || run->released || (!over && !plo_run_row_ready(run)))
+        return false;
+    run->told = true;
+    run->telling++;
+    return true;
+}
+
+static void tell(pipilo_run *run)
+{
+    run->ready(run->ready_cookie);
+    pthread_mutex_lock(&run->lock);
+    run->telling--;
+    if (run->caller_waits)
+        pthread_cond_broadcast(&run->changed);
+    pthread_mutex_unlock(&run->lock);
+}
+
 void plo_run_unlock_for(pipilo_run *run, bool tell_others)
 {
+    bool telling = begin_telling(run);
     int64_t more = charge(run);
     bool submit = tell_others && others_needed(run);
     if (run->caller_waits && caller_needed(run))
@@ -123,6 +145,8 @@ void plo_run_unlock_for(pipilo_run *run, bool tell_others)
         plo_budget_adjust(more);
     if (submit)
         plo_pool_submit(run);
+    if (telling)
+        tell(run);
 }
 
 void plo_run_unlock(pipilo_run *run)

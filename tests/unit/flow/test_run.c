@@ -1,5 +1,6 @@
 // test_run.c: runs under load: order, many threads, cancelling, the budget, lifetimes.
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <pipilo/sys/foreign.h>
 
 #include "core/budget.h"
+#include "core/fail.h"
 #include "core/live.h"
 #include "core/value.h"
 #include "flow/pool.h"
@@ -360,6 +362,142 @@ static void every_allocation_fails(void **state)
     fail_msg("the case makes more allocations than were tried");
 }
 
+// --- watching --------------------------------------------------------------------------------
+
+enum { WATCHED = 40 };
+
+struct watched {
+    pipilo_run *run;
+    sem_t *ready;
+    bool rang; // atomic
+    int64_t rows;
+    bool ended;
+};
+
+static void ring(void *cookie)
+{
+    struct watched *watched = cookie;
+    __atomic_store_n(&watched->rang, true, __ATOMIC_RELEASE);
+    sem_post(watched->ready);
+}
+
+// Takes what there is; what it takes must count up from 0.
+static void take_some(struct watched *watched)
+{
+    pipilo_row *row = NULL;
+    while (pipilo_run_next_within(watched->run, 0, &row, &watched->ended, NULL) == 0 &&
+           row != NULL) {
+        assert_int_equal(pipilo_value_int(pipilo_row_value(row, 0)), watched->rows++);
+        pipilo_row_unref(&row);
+    }
+}
+
+// One thread takes the rows of many runs, more than an edge holds, and drives none of them.
+static void watches_many(void **state)
+{
+    (void)state;
+    struct watched watched[WATCHED] = { 0 };
+    int ended = 0;
+    sem_t ready;
+    sem_init(&ready, 0, 0);
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.add(0)).output('y')");
+    for (int i = 0; i < WATCHED; i++) {
+        watched[i].run = start(p, 100 * i);
+        watched[i].ready = &ready;
+        pipilo_run_watch(watched[i].run, ring, &watched[i]);
+    }
+    while (ended < WATCHED) {
+        sem_wait(&ready);
+        for (int i = 0; i < WATCHED; i++) {
+            if (!__atomic_exchange_n(&watched[i].rang, false, __ATOMIC_ACQ_REL))
+                continue;
+            assert_false(watched[i].ended);
+            take_some(&watched[i]);
+            ended += watched[i].ended;
+        }
+    }
+    for (int i = 0; i < WATCHED; i++) {
+        assert_int_equal(watched[i].rows, 100 * i);
+        pipilo_run_unref(&watched[i].run);
+    }
+    pipilo_pipeline_unref(&p);
+    sem_destroy(&ready);
+}
+
+// A run that is canceled tells so, once; one that is let go at any moment tells nobody afterwards.
+static void watched_and_canceled(void **state)
+{
+    (void)state;
+    sem_t ready;
+    sem_init(&ready, 0, 0);
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range())"
+                               ".map('x', 'y', ops.t.slow()).output('y')");
+    for (int i = 0; i < 200; i++) {
+        struct watched watched = { .run = start(p, 1000000), .ready = &ready };
+        pipilo_run_watch(watched.run, ring, &watched);
+        if (i % 2 == 0) {
+            pipilo_run_cancel(watched.run);
+            while (!watched.ended) {
+                sem_wait(&ready);
+                take_some(&watched);
+            }
+        }
+        pipilo_run_unref(&watched.run);
+        while (sem_trywait(&ready) == 0) {}
+    }
+    pipilo_pipeline_unref(&p);
+    sem_destroy(&ready);
+}
+
+// --- a text that is not the program's own ------------------------------------------------------
+
+// Refuses t.slow and gives t.add 40 more than was written.
+static int choose(void *cookie, pipilo_callable **out, const char *name,
+                  pipilo_value *const *positional, size_t positional_count,
+                  const char *const *keywords, pipilo_value *const *values, size_t keyword_count,
+                  struct pipilo_error *err)
+{
+    ++*(int *)cookie;
+    if (strcmp(name, "t.slow") == 0)
+        return plo_fail(err, PIPILO_EINVALID, "not here");
+    pipilo_value *more = NULL;
+    assert_int_equal(positional_count, 1);
+    assert_int_equal(pipilo_value_create_int(&more, pipilo_value_int(positional[0]) + 40, NULL), 0);
+    int result = pipilo_callable_create(out, name, &more, 1, keywords, values, keyword_count, err);
+    pipilo_value_unref(&more);
+    return result;
+}
+
+static void chooses_operators(void **state)
+{
+    (void)state;
+    int asked = 0;
+    struct pipilo_error err = { 0 };
+    struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
+    options.callable = choose;
+    options.cookie = &asked;
+    pipilo_pipeline *p = NULL;
+    assert_int_equal(
+        pipilo_pipeline_parse_with(&p, "pipe.input('n').map('n', 'x', ops.t.slow()).output('x')",
+                                   &options, &err),
+        PIPILO_EINVALID);
+    assert_string_equal(err.message, "not here");
+    assert_null(p);
+    assert_int_equal(
+        pipilo_pipeline_parse_with(&p, "pipe.input('n').map('n', 'x', ops.t.add(1)).output('x')",
+                                   &options, &err),
+        0);
+    assert_int_equal(asked, 2);
+    pipilo_run *run = start(p, 1);
+    pipilo_row *row = NULL;
+    assert_int_equal(pipilo_run_next(run, &row, &err), 0);
+    assert_int_equal(pipilo_value_int(pipilo_row_value(row, 0)), 42);
+    pipilo_row_unref(&row);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
 static int all_gone(void **state)
 {
     (void)state;
@@ -387,6 +525,9 @@ int main(void)
         cmocka_unit_test(edge_past_the_budget),
         cmocka_unit_test(edges_together_past_the_budget),
         cmocka_unit_test(text_has_limits),
+        cmocka_unit_test(watches_many),
+        cmocka_unit_test(watched_and_canceled),
+        cmocka_unit_test(chooses_operators),
         cmocka_unit_test(every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, all_gone);
