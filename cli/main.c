@@ -17,6 +17,7 @@ const struct command *const commands[] = {
     &search_command,
     &index_command,
     &info_command,
+    &serve_command,
     &run_command,
     &ops_command,
     &bench_command,

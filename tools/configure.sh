@@ -15,7 +15,7 @@ place="$(pwd) meson $(meson --version)"
 key="$place $(
     {
         echo "$@"
-        find src cli examples bench tests include -name meson.build -o -path 'include/*.h' 2> /dev/null |
+        find src server cli examples bench tests include -name meson.build -o -path 'include/*.h' 2> /dev/null |
             sort
     } | sha256sum | cut -d' ' -f1
 )"

@@ -23,7 +23,7 @@ photo_wheels="scikit-learn==1.9.1 scikit-image==0.26.0"
 
 apt_build="gcc g++ libc6-dev make pkg-config git ca-certificates
     libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
-    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev"
+    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev libmicrohttpd-dev"
 apt_test="libcmocka-dev clang valgrind python3-dev util-linux
     libheif-examples webp sqlite3 mandoc
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
@@ -121,7 +121,7 @@ other_system_step() {
     for tool in cc c++ make pkg-config git; do
         command -v $tool > /dev/null || lacking="$lacking $tool"
     done
-    modules="libjpeg spng libwebp libwebpdemux vips libarchive sqlite3 libcurl jansson nettle"
+    modules="libjpeg spng libwebp libwebpdemux vips libarchive sqlite3 libcurl jansson nettle libmicrohttpd"
     [ "$level" = test ] && modules="$modules cmocka"
     for module in $modules; do
         pkg-config --exists "$module" 2> /dev/null || lacking="$lacking $module(pkg-config)"

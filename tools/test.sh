@@ -37,7 +37,7 @@ stage_gcc() {
 
 stage_compare() {
     folders=
-    for folder in tests/compare tests/cli; do
+    for folder in tests/compare tests/cli tests/server; do
         [ -n "$(find "$folder" -name 'test_*.py' 2> /dev/null)" ] && folders="$folders $folder"
     done
     [ -n "$folders" ] || return 0

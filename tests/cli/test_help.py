@@ -7,10 +7,10 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["embed", "search", "index", "info", "run", "ops", "bench", "soak", "models list", "models show",
+COMMANDS = ["embed", "search", "index", "info", "serve", "run", "ops", "bench", "soak", "models list", "models show",
             "models import", "models pull", "models cache", "models calibrate",
             "models quantize", "models tune", "export", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "index", "info", "run", "ops", "bench", "soak", "export", "models"]
+PAGES = ["pipilo", "embed", "search", "index", "info", "serve", "run", "ops", "bench", "soak", "export", "models"]
 
 
 def options_of(pipilo, command):
@@ -167,7 +167,7 @@ def test_completion_is_valid(pipilo, tmp_path, shell, check):
 
 @pytest.mark.parametrize("line, wanted", [
     ("emb", "embed"), ("models pu", "pull"), ("embed --prec", "--precision"),
-    ("embed --precision b", "bf16"), ("help se", "search"), ("models import x --col", "--color"),
+    ("embed --precision b", "bf16"), ("help sea", "search"), ("models import x --col", "--color"),
 ])
 def test_bash_completes(pipilo, tmp_path, line, wanted):
     file = tmp_path / "completion"

@@ -19,6 +19,9 @@ RANK = {"base": 0, "core": 1, "ops": 3, "bench": 3, "api": 4}
 RANK |= dict.fromkeys(["flow", "image", "model", "source", "table", "search"], 2)
 # What stands on top of the public headers, and sees nothing else of the library.
 OUTSIDE = {"cli", "server", "python", "examples"}
+# What a program opens, and what one file of theirs wraps.
+OPENED = {"cli": "../server/server.h"}
+WRAPPED = {"microhttpd.h": "server/http.c"}
 
 PUBLIC_SYSTEM_HEADERS = {"stddef.h", "stdint.h", "stdbool.h"}
 THIRD_PARTY = re.compile(
@@ -107,7 +110,10 @@ def check_format():
 
 
 def check_include_direction():
-    """base <- core <- {flow, image, model, source, table, search} <- {ops, bench} <- api <- the programs."""
+    """base <- core <- {flow, image, model, source, table, search} <- {ops, bench} <- api <- the programs.
+
+    server <- cli, by one header; one file of the server's wraps what speaks HTTP.
+    """
     for name in tracked(".c", ".h", ".def"):
         parts = pathlib.PurePath(name).parts
         for number, quoted, target in includes(name):
@@ -116,10 +122,16 @@ def check_include_direction():
                 yield from direction_in_src(where, parts[1], quoted, target)
             elif parts[0] in OUTSIDE:
                 local = (ROOT / name).parent / target
-                if quoted and not local.is_file():
+                if quoted and not beside(local, parts[0]) and target != OPENED.get(parts[0]):
+                    yield f"{where}: {parts[0]} includes nothing of another folder, not {target}"
+                elif quoted and not local.is_file():
                     yield f"{where}: {parts[0]} includes <pipilo/...> only, not {target}"
-                elif not quoted and parts[0] != "python" and THIRD_PARTY.search(target):
+                elif not quoted and name != WRAPPED.get(target) and THIRD_PARTY.search(target):
                     yield f"{where}: {parts[0]} includes <pipilo/...> only, not {target}"
+
+
+def beside(file, folder):
+    return file.resolve().is_relative_to(ROOT / folder)
 
 
 def direction_in_src(where, folder, quoted, target):

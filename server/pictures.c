@@ -1,0 +1,168 @@
+// pictures.c: from a request's pictures to vectors (see pictures.h).
+#include "pictures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve.h"
+
+static void forget(struct exchange *exchange)
+{
+    struct pictures *pictures = exchange->work;
+    for (size_t i = 0; i < pictures->count; i++) {
+        pipilo_value_unref(&pictures->pictures[i]);
+        if (pictures->results != NULL)
+            pipilo_value_unref(&pictures->results[i]);
+        free(pictures->names[i]);
+    }
+    free(pictures->pictures);
+    free(pictures->results);
+    free(pictures->names);
+    free(pictures->more);
+    free(pictures);
+}
+
+static bool no_memory(struct exchange *exchange)
+{
+    answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
+    return false;
+}
+
+struct pictures *pictures_create(struct exchange *exchange, struct room *room)
+{
+    struct pictures *pictures = calloc(1, sizeof *pictures);
+    if (pictures == NULL) {
+        no_memory(exchange);
+        return NULL;
+    }
+    pictures->exchange = exchange;
+    pictures->job.room = room;
+    exchange->work = pictures;
+    exchange->forget = forget;
+    exchange->model = room_info(room)->name;
+    return pictures;
+}
+
+static bool grow(struct pictures *pictures)
+{
+    size_t capacity = pictures->capacity == 0 ? 1 : 4 * pictures->capacity;
+    pipilo_value **values = realloc(pictures->pictures, capacity * sizeof(pipilo_value *));
+    if (values != NULL)
+        pictures->pictures = values;
+    char **names = realloc(pictures->names, capacity * sizeof *names);
+    if (names != NULL)
+        pictures->names = names;
+    if (values == NULL || names == NULL)
+        return no_memory(pictures->exchange);
+    pictures->capacity = capacity;
+    return true;
+}
+
+bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name)
+{
+    struct exchange *exchange = pictures->exchange;
+    pipilo_value *value = NULL;
+    if (pictures->count == MOST_PICTURES) {
+        answer_error(exchange, 400, "limit_exceeded", "input", "a request has at most %d pictures",
+                     MOST_PICTURES);
+        return false;
+    }
+    if (pictures->count == pictures->capacity && !grow(pictures))
+        return false;
+    if (pipilo_value_create_bytes(&value, data, size, NULL) < 0)
+        return no_memory(exchange);
+    pictures->names[pictures->count] = name != NULL ? strdup(name) : NULL;
+    pictures->pictures[pictures->count++] = value;
+    return true;
+}
+
+static void done(struct embed_job *job)
+{
+    struct pictures *pictures = (struct pictures *)job;
+    if (pictures->then != NULL)
+        pictures->then(pictures->exchange);
+    else
+        exchange_resume(pictures->exchange);
+}
+
+static void too_many(struct exchange *exchange)
+{
+    answer_error(exchange, 429, "busy", NULL, "too many pictures wait already; try again");
+}
+
+static void start(struct exchange *exchange)
+{
+    struct pictures *pictures = exchange->work;
+    if (embedder_submit(exchange->server->embedder, &pictures->job))
+        return;
+    exchange->finish = too_many;
+    exchange_resume(exchange);
+}
+
+void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *exchange))
+{
+    struct exchange *exchange = pictures->exchange;
+    struct embed_job *job = &pictures->job;
+    pictures->results = calloc(pictures->count, sizeof(pipilo_value *));
+    if (pictures->results == NULL) {
+        no_memory(exchange);
+        return;
+    }
+    job->count = pictures->count;
+    job->pictures = pictures->pictures;
+    job->results = pictures->results;
+    job->deadline = exchange->deadline;
+    job->done = done;
+    exchange->pictures = pictures->count;
+    exchange->finish = finish;
+    exchange->start = start;
+}
+
+size_t pictures_dim(const struct pictures *pictures)
+{
+    return room_info(pictures->job.room)->dim;
+}
+
+const float *pictures_vector(const struct pictures *pictures, size_t index,
+                             struct pipilo_error *err)
+{
+    struct pipilo_tensor view;
+    const pipilo_value *result = pictures->results[index];
+    const struct pipilo_error *why = result != NULL ? pipilo_value_error(result) : NULL;
+    if (result != NULL && pipilo_value_tensor(result, &view) && view.dtype == PIPILO_F32)
+        return view.data;
+    *err = why != NULL ? *why : (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory" };
+    return NULL;
+}
+
+// A picture that cannot be used is the request's mistake; what the server lacks is not.
+int picture_status(int code)
+{
+    int status = pipilo_error_http_status(code);
+    return status < 500 ? 400 : status;
+}
+
+void picture_param(const struct pictures *pictures, size_t index, char *out, size_t size)
+{
+    if (pictures->names[index] != NULL)
+        snprintf(out, size, "%s", pictures->names[index]);
+    else
+        snprintf(out, size, "input[%zu]", index);
+}
+
+bool pictures_all_good(struct exchange *exchange)
+{
+    const struct pictures *pictures = exchange->work;
+    struct pipilo_error err;
+    for (size_t i = 0; !pictures->rows && i < pictures->count; i++) {
+        char param[128];
+        if (pictures_vector(pictures, i, &err) != NULL)
+            continue;
+        picture_param(pictures, i, param, sizeof param);
+        answer_error(exchange, picture_status(err.code), pipilo_error_name(err.code), param,
+                     "%s: %s", param, err.message);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,150 @@
+// route_embed.c: POST /embed: pictures as they are, one as the body or several as a form's parts;
+// vectors as JSON, or as bare float32 where the client asks for application/octet-stream.
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "multipart.h"
+#include "pictures.h"
+#include "routes.h"
+#include "serve.h"
+
+static const char bare[] = "application/octet-stream";
+
+static void add_row(struct text *text, const struct pictures *pictures, size_t index)
+{
+    struct pipilo_error err;
+    const float *vector = pictures_vector(pictures, index, &err);
+    text_addf(text, "{\"index\": %zu", index);
+    if (pictures->names[index] != NULL) {
+        text_add(text, ", \"name\": ");
+        text_add_json(text, pictures->names[index]);
+    }
+    if (vector != NULL) {
+        text_add(text, ", \"embedding\": [");
+        for (size_t i = 0; i < pictures_dim(pictures); i++) {
+            if (i > 0)
+                text_add_bytes(text, ", ", 2);
+            text_add_float(text, vector[i]);
+        }
+        text_add(text, "]}");
+        return;
+    }
+    char param[128];
+    picture_param(pictures, index, param, sizeof param);
+    text_add(text, ", \"embedding\": null, \"error\": ");
+    add_error_object(text, picture_status(err.code), pipilo_error_name(err.code), param,
+                     err.message);
+    text_add(text, "}");
+}
+
+static void answer_rows(struct exchange *exchange, const struct pictures *pictures)
+{
+    const struct pipilo_model_info *info = room_info(pictures->job.room);
+    struct text *text = &exchange->answer;
+    text_add(text, "{\"model\": ");
+    text_add_json(text, info->name);
+    text_addf(text, ", \"dim\": %zu, \"fingerprint\": \"%s\", \"data\": [", info->dim,
+              info->fingerprint);
+    for (size_t i = 0; i < pictures->count; i++) {
+        text_add(text, i > 0 ? ", " : "");
+        add_row(text, pictures, i);
+    }
+    text_add(text, "]}\n");
+    answer_json(exchange, 200);
+}
+
+// Little-endian floats, row after row; a picture without a vector is a row of NaN.
+static void answer_bare(struct exchange *exchange, const struct pictures *pictures)
+{
+    struct pipilo_error err;
+    size_t dim = pictures_dim(pictures), size = dim * sizeof(float);
+    for (size_t i = 0; i < pictures->count; i++) {
+        const float *vector = pictures_vector(pictures, i, &err);
+        char *row = text_room(&exchange->answer, size);
+        if (row != NULL && vector != NULL)
+            memcpy(row, vector, size);
+        for (size_t k = 0; row != NULL && vector == NULL && k < dim; k++) {
+            const float none = NAN;
+            memcpy(row + k * sizeof none, &none, sizeof none);
+        }
+    }
+    exchange->status = 200;
+    exchange->type = bare;
+    answer_header(exchange, "X-Pipilo-Shape", "%zu, %zu", pictures->count, dim);
+    answer_header(exchange, "X-Pipilo-Fingerprint", "%s",
+                  room_info(pictures->job.room)->fingerprint);
+}
+
+static void finish(struct exchange *exchange)
+{
+    const struct pictures *pictures = pictures_of(exchange);
+    struct pipilo_error err;
+    // The whole body is one picture: the status says what is wrong with it.
+    if (!pictures->rows && pictures->count == 1 && pictures_vector(pictures, 0, &err) == NULL)
+        answer_failure(exchange, &err, "input[0]");
+    else if (pictures_all_good(exchange))
+        exchange_accepts(exchange, bare) ? answer_bare(exchange, pictures)
+                                         : answer_rows(exchange, pictures);
+}
+
+static bool take_part(void *cookie, const struct multipart_part *part)
+{
+    struct pictures *pictures = cookie;
+    return pictures_add(pictures, part->data, part->size,
+                        part->filename[0] != '\0' ? part->filename : part->name);
+}
+
+static bool read_form(struct exchange *exchange, struct pictures *pictures)
+{
+    int result = multipart_read(exchange_header(exchange, "Content-Type"), exchange->body,
+                                exchange->size, pictures, take_part);
+    if (result < 0)
+        answer_error(exchange, 400, "invalid_argument", NULL,
+                     "the body is no whole multipart/form-data");
+    else if (result == 0 && pictures->count == 0)
+        answer_error(exchange, 400, "invalid_argument", NULL, "the form has no part");
+    return exchange->status == 0;
+}
+
+static bool read_body(struct exchange *exchange, struct pictures *pictures)
+{
+    char type[64];
+    exchange_type(exchange, type, sizeof type);
+    if (strcasecmp(type, "multipart/form-data") == 0)
+        return read_form(exchange, pictures);
+    // Who sends a file without naming a type (curl --data-binary) gets this one.
+    bool picture = type[0] == '\0' || strncasecmp(type, "image/", 6) == 0 ||
+                   strcasecmp(type, bare) == 0 ||
+                   strcasecmp(type, "application/x-www-form-urlencoded") == 0;
+    if (!picture)
+        answer_error(exchange, 415, "unsupported_format", NULL,
+                     "the body is a picture (image/..) or multipart/form-data, not '%s'", type);
+    else if (exchange->size == 0)
+        answer_error(exchange, 400, "invalid_argument", NULL, "the body is empty");
+    return exchange->status == 0 && pictures_add(pictures, exchange->body, exchange->size, NULL);
+}
+
+static void handle(struct exchange *exchange)
+{
+    const char *name = exchange_query(exchange, "model");
+    const char *on_error = exchange_query(exchange, "on_error");
+    struct room *room = embedder_find(exchange->server->embedder, name);
+    if (room == NULL) {
+        answer_error(exchange, 404, "model_not_found", "model", "no model '%.100s' is served",
+                     name);
+        return;
+    }
+    if (on_error != NULL && strcmp(on_error, "row") != 0 && strcmp(on_error, "fail") != 0) {
+        answer_error(exchange, 400, "invalid_argument", "on_error", "on_error is row or fail");
+        return;
+    }
+    struct pictures *pictures = pictures_create(exchange, room);
+    if (pictures == NULL)
+        return;
+    pictures->rows = on_error != NULL && strcmp(on_error, "row") == 0;
+    if (read_body(exchange, pictures))
+        pictures_begin(pictures, finish);
+}
+
+const struct route route_embed = { "POST", "/embed", handle };

@@ -1,0 +1,64 @@
+// routes.c: the table of routes (see routes.h).
+#include "routes.h"
+
+#include <string.h>
+
+#include "metrics.h"
+
+static const struct route *const routes[] = {
+    &route_live,      &route_ready,      &route_metrics, &route_models, &route_model,
+    &route_operators, &route_embeddings, &route_embed,   &route_page,   &route_asset,
+};
+
+enum { COUNT = sizeof routes / sizeof routes[0] };
+
+static bool matches(const struct route *route, const char *path)
+{
+    size_t length = strlen(route->path);
+    if (length > 1 && route->path[length - 1] == '*')
+        return strncmp(route->path, path, length - 1) == 0 && path[length - 1] != '\0';
+    return strcmp(route->path, path) == 0;
+}
+
+void route_find(struct exchange *exchange)
+{
+    char allowed[64] = "";
+    bool head = strcmp(exchange->method, "HEAD") == 0;
+    const char *method = head ? "GET" : exchange->method;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!matches(routes[i], exchange->path))
+            continue;
+        if (strcmp(routes[i]->method, method) == 0) {
+            exchange->route = routes[i];
+            return;
+        }
+        if (strstr(allowed, routes[i]->method) == NULL &&
+            strlen(allowed) + strlen(routes[i]->method) + 3 < sizeof allowed) {
+            strncat(allowed, allowed[0] != '\0' ? ", " : "", 3);
+            strncat(allowed, routes[i]->method, 16);
+        }
+    }
+    if (allowed[0] == '\0') {
+        answer_error(exchange, 404, "not_found", NULL, "there is nothing at %.200s",
+                     exchange->path);
+        return;
+    }
+    answer_error(exchange, 405, "method_not_allowed", NULL, "%.200s takes %s", exchange->path,
+                 allowed);
+    answer_header(exchange, "Allow", "%s", allowed);
+}
+
+size_t route_index(const struct route *route)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (routes[i] == route)
+            return i;
+    return METRIC_ROUTES - 1;
+}
+
+const char *route_name(size_t index)
+{
+    return index < COUNT ? routes[index]->path : "other";
+}
+
+_Static_assert((int)COUNT < (int)METRIC_ROUTES, "each route has a place");

@@ -1,0 +1,19 @@
+// routes.h: which paths there are. One file a route; routes.c lists them. Threads: any.
+#ifndef SERVER_ROUTES_H
+#define SERVER_ROUTES_H
+
+#include <stddef.h>
+
+#include "exchange.h"
+
+// Finds the route; where there is none, answers 404 or 405.
+void route_find(struct exchange *exchange);
+
+// A route's place for the metrics; the last place stands for no route.
+size_t route_index(const struct route *route);
+const char *route_name(size_t index);
+
+extern const struct route route_live, route_ready, route_metrics, route_models, route_model,
+    route_operators, route_embed, route_embeddings, route_page, route_asset;
+
+#endif

@@ -1,0 +1,160 @@
+// serve.c: the server's life: models and listening, signals, and an end in good order (see
+// server.h).
+#include "serve.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <pipilo/pipilo.h>
+
+#include "access_log.h"
+#include "clock.h"
+#include "http.h"
+
+// Beyond the time-out of a request, for its answer to be read.
+#define GRACE (5 * SECOND)
+#define LOOK  (250 * MILLISECOND)
+
+static void say(const struct server *server, const char *format, ...) SERVER_PRINTF(2, 3);
+
+static void say(const struct server *server, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    server->options->say(line);
+}
+
+static int say_failure(const struct server *server, const struct pipilo_error *err)
+{
+    say(server, "%s", err->message[0] != '\0' ? err->message : pipilo_error_text(err->code));
+    return pipilo_error_exit_status(err->code);
+}
+
+// Every connection takes a descriptor.
+static void allow_descriptors(int64_t connections)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur =
+        limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_all(struct server *server, struct pipilo_error *err)
+{
+    const struct server_options *options = server->options;
+    struct embedder_options embedding = {
+        .precision = options->precision,
+        .exif = options->exif,
+        .device = options->device,
+        .fast = options->fast,
+        .normalize = options->normalize,
+        .threads = options->threads,
+        .batch = options->batch,
+        .most_waiting = options->waiting,
+        .batch_wait = options->batch_wait_ms * MILLISECOND,
+    };
+    server->runner = runner_create();
+    if (server->runner == NULL) {
+        *err = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory, or no thread" };
+        return err->code;
+    }
+    server->embedder = embedder_create(server->runner, &embedding, err);
+    int result = server->embedder != NULL ? 0 : err->code;
+    for (size_t i = 0; result == 0 && i < options->model_count; i++)
+        result = embedder_add(server->embedder, options->models[i], err);
+    if (result == 0)
+        result = access_log_open(options->access_log, err);
+    if (result == 0) {
+        embedder_begin(server->embedder);
+        result = http_start(&server->http, server, err);
+    }
+    return result;
+}
+
+// A signal, or 0 after a moment without one.
+static int wait_signal(const sigset_t *signals)
+{
+    struct timespec moment = { 0, LOOK };
+    int signal = sigtimedwait(signals, NULL, &moment);
+    return signal > 0 ? signal : 0;
+}
+
+static void serve(struct server *server, const sigset_t *signals)
+{
+    for (;;) {
+        int signal = wait_signal(signals);
+        http_watch(server->http);
+        if (signal == SIGTERM || signal == SIGINT) {
+            say(server, "stopping: requests that were accepted are answered first");
+            return;
+        }
+    }
+}
+
+// Whether everything that was accepted is answered. A second signal ends the waiting.
+static bool drain(struct server *server, const sigset_t *signals)
+{
+    int64_t until = clock_now() + server->options->timeout_s * SECOND + GRACE;
+    atomic_store(&server->draining, true);
+    http_quiesce(server->http);
+    http_watch(server->http);
+    while (atomic_load(&server->exchanges) > 0) {
+        int signal = wait_signal(signals);
+        http_watch(server->http);
+        if (signal == SIGTERM || signal == SIGINT || clock_now() > until) {
+            say(server, "%lld requests are not answered",
+                (long long)atomic_load(&server->exchanges));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_all(struct server *server)
+{
+    http_stop(server->http);
+    runner_destroy(server->runner);
+    embedder_destroy(server->embedder);
+    access_log_close();
+}
+
+int server_run(const struct server_options *options)
+{
+    struct server server = { .options = options };
+    struct pipilo_error err = { 0 };
+    sigset_t signals;
+    // Blocked before the first thread, which inherits it: they are this one's to wait for.
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    allow_descriptors(options->connections);
+    int result = open_all(&server, &err);
+    if (result < 0) {
+        close_all(&server);
+        return say_failure(&server, &err);
+    }
+    for (size_t i = 0; i < options->model_count; i++) {
+        const struct room *room = embedder_room(server.embedder, i);
+        say(&server, "%s: %zu values a picture", room_info(room)->name, room_info(room)->dim);
+    }
+    say(&server, "serving at %s", http_address(server.http));
+    serve(&server, &signals);
+    // What is stuck cannot be taken apart; the end of the process does it.
+    if (!drain(&server, &signals) || !embedder_stop(server.embedder, GRACE))
+        _exit(pipilo_error_exit_status(PIPILO_ETIMEOUT));
+    close_all(&server);
+    return 0;
+}

@@ -1,0 +1,296 @@
+"""HTTP itself: what is where, health, limits, slow and rude clients, ending in good order."""
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import picture
+
+
+def test_health_models_operators(server):
+    assert server.json("GET", "/health/live") == {"status": "live"}
+    deadline = time.monotonic() + 30
+    while server.ask("GET", "/health/ready")[0] != 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert server.json("GET", "/health/ready") == {"status": "ready"}
+    models = server.json("GET", "/v1/models")["data"]
+    assert [(m["id"], m["dimensions"], m["object"]) for m in models] == [("null", 8, "model")]
+    assert server.json("GET", "/v1/models/null") == models[0]
+    names = {op["name"]: op["from_requests"] for op in server.json("GET", "/v1/operators")["data"]}
+    assert names["image_embedding.timm"] and not names["read_dir"] and not names["write_sqlite"]
+
+
+def test_page(server):
+    status, headers, body = server.ask("GET", "/")
+    assert status == 200 and body.startswith(b"<!doctype html>")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert server.ask("GET", "/page/page.js")[1]["Content-Type"].startswith("text/javascript")
+    for path in ("/page/", "/page/../serve.c", "/page/%2e%2e/serve.c", "/page/none", "/etc/passwd"):
+        assert server.ask("GET", path)[0] == 404
+
+
+def test_wrong_paths_and_methods(server):
+    for path in ("/nothing", "/v1", "/v1/embeddings/", "/embed/x", "//", "/%00"):
+        status, _, text = server.ask("GET", path)
+        assert status == 404 and json.loads(text)["error"]["code"] == "not_found"
+    for method, path, allowed in (("GET", "/embed", "POST"), ("DELETE", "/v1/models", "GET"),
+                                  ("PUT", "/v1/embeddings", "POST"), ("POST", "/health/live", "GET")):
+        status, headers, _ = server.ask(method, path)
+        assert status == 405 and headers["Allow"] == allowed
+    status, headers, body = server.ask("HEAD", "/v1/models")
+    assert status == 200 and body == b"" and int(headers["Content-Length"]) > 0
+
+
+def test_trace_ids_pass_through(server):
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    headers = server.ask("GET", "/health/live", headers={"traceparent": given})[1]
+    assert headers["traceparent"] == given and headers["X-Request-Id"] == given[3:35]
+    made = set()
+    for wrong in ("", "00-x", given.upper(), given[:-1], given + "0", "00-" + "0" * 32 + given[35:]):
+        headers = server.ask("GET", "/health/live", headers={"traceparent": wrong})[1]
+        assert headers["traceparent"] != wrong and len(headers["traceparent"]) == 55
+        made.add(headers["X-Request-Id"])
+    assert len(made) == 6
+    assert server.ask("POST", "/embed", picture(), {"traceparent": given})[0] == 200
+    line = [line for line in server.lines() if line["trace"] == given[3:35]][-1]
+    assert line["path"] == "/embed" and line["status"] == 200 and line["pictures"] == 1
+
+
+def test_log_holds_what_clients_send(server):
+    server.ask("GET", '/a"b\\c%0a%1b[31m')
+    server.ask("GET", "/" + "x" * 3000)
+    lines = server.lines()
+    assert any(line["path"] == '/a"b\\c\n\x1b[31m' for line in lines)
+    assert all(len(line["path"]) < 300 for line in lines)
+
+
+def test_metrics_are_prometheus(server):
+    server.ask("POST", "/embed", picture())
+    server.ask("POST", "/embed", b"no picture")
+    text = server.ask("GET", "/metrics")[2].decode()
+    types = {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line.split()[2:]
+            assert name not in types
+            types[name] = kind
+        elif not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            base = name.split("{")[0]
+            for suffix in ("_bucket", "_sum", "_count"):
+                base = base.removesuffix(suffix) if base.removesuffix(suffix) in types else base
+            assert base in types, line
+            float(value)
+    assert types["pipilo_stage_seconds"] == "histogram"
+    assert 'pipilo_requests_total{route="/embed",status="415"}' in text
+    assert server.metric("picture_errors_total") >= 1
+
+
+def test_bodies_past_the_limit(serve):
+    server = serve("-m", "null:8", "--max-body", "64K")
+    assert server.ask("POST", "/embed", picture() + bytes(40000))[0] == 200
+    for size in (65537, 1 << 20, 8 << 20):
+        status, _, text = server.ask("POST", "/embed", bytes(size))
+        assert status == 413 and json.loads(text)["error"]["code"] == "limit_exceeded"
+    chunks = (bytes(8192) for _ in range(100))
+    assert server.ask("POST", "/embed", chunks)[0] == 413
+    # Who asks before sending is told before sending.
+    with server.connect() as peer:
+        peer.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                     b"Content-Length: 99999999\r\n\r\n")
+        assert peer.recv(4096).startswith(b"HTTP/1.1 413")
+    assert server.metric("queue_bytes") == 0
+
+
+def test_chunked_body(server):
+    data = picture(1, size=(400, 300))
+    chunks = (data[at:at + 1000] for at in range(0, len(data), 1000))
+    assert server.ask("POST", "/embed", chunks)[0] == 200
+
+
+def test_queue_bytes_are_bounded(serve):
+    server = serve("-m", "null:8", "--max-queue", "1M", "--max-body", "1M")
+    held = []
+    for _ in range(4):
+        peer = server.connect()
+        peer.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + bytes(400000))
+        held.append(peer)
+    deadline = time.monotonic() + 30
+    while server.metric("queue_bytes") < 600000 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    status, headers, text = server.ask("POST", "/embed", bytes(900000))
+    assert status == 429 and headers["Retry-After"] == "1"
+    assert json.loads(text)["error"]["type"] == "rate_limit_error"
+    for peer in held:
+        peer.close()
+    while server.metric("queue_bytes") > 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert server.ask("POST", "/embed", picture())[0] == 200
+
+
+def test_rude_heads(server):
+    heads = [b"GARBAGE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03",
+             b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
+             b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
+             b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+             b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+             b"POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+             b"GET / HTTP/1.1\r\nHost: x\r\nA" + b"b" * 70000]
+    for head in heads:
+        with server.connect() as peer:
+            try:
+                peer.sendall(head)
+                peer.shutdown(socket.SHUT_WR)
+                answer = b""
+                while more := peer.recv(65536):
+                    answer += more
+            except OSError:
+                continue
+            assert answer == b"" or answer.split()[1][:1] in (b"4", b"5"), answer[:200]
+    assert server.ask("GET", "/health/live")[0] == 200
+
+
+def test_clients_that_hang_up(server):
+    data = picture(0, size=(600, 400))
+    head = b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data)
+    for cut in (0, len(data) // 2, len(data)):
+        for _ in range(20):
+            with server.connect() as peer:
+                peer.sendall(head + data[:cut])
+    deadline = time.monotonic() + 60
+    # The request that asks is one itself.
+    while server.metric("requests_under_way") > 1 or server.metric("queue_bytes") > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_keep_alive_and_pipelining(server):
+    data = picture()
+    request = b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+    with server.connect() as peer:
+        peer.sendall(request * 10)
+        answer = b""
+        while answer.count(b"HTTP/1.1 200") < 10:
+            more = peer.recv(65536)
+            assert more, answer[-200:]
+            answer += more
+
+
+def trickle(server, begun, ends):
+    """Sends a byte now and then until the server has enough of it; what it answered, in `ends`."""
+    answer = b""
+    deadline = time.monotonic() + 60
+    with server.connect() as peer:
+        peer.sendall(begun)
+        peer.settimeout(0.5)
+        while not answer and time.monotonic() < deadline:
+            try:
+                peer.sendall(b"x")
+                answer += peer.recv(4096)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                answer = b"cut"
+    ends.append(answer)
+
+
+def test_who_trickles_is_cut_off(server):
+    """A byte now and then never makes an idle connection, and is cut off all the same."""
+    ends = []
+    heads = [b"GET / HT", b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"]
+    threads = [threading.Thread(target=trickle, args=(server, head, ends)) for head in heads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == 2
+    for answer in ends:
+        assert answer == b"cut" or answer.startswith(b"HTTP/1.1 408"), answer
+    assert server.metric("cut_off_total") == 2
+
+
+def test_idle_connections_cost_no_others(serve):
+    server = serve("-m", "null:8", "--max-connections", "300")
+    idle = [server.connect() for _ in range(200)]
+    assert server.ask("POST", "/embed", picture())[0] == 200
+    for peer in idle:
+        peer.close()
+
+
+def test_many_at_once(server):
+    """Each gets its own picture's vector, or is told to come again."""
+    files = [picture(seed) for seed in range(8)]
+    expected = [server.ask("POST", "/embed", data)[2] for data in files]
+    wrong = []
+
+    def work(start):
+        for turn in range(25):
+            which = (start + turn) % len(files)
+            status, _, body = server.ask("POST", "/embed", files[which])
+            if status != 429 and body != expected[which]:
+                wrong.append((status, body))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_ends_when_all_is_answered(serve):
+    """What was accepted before SIGTERM is answered; the port is free at once."""
+    server = serve("-m", "null:8")
+    data = picture(0, size=(2000, 1500))
+    answers = []
+
+    def ask():
+        try:
+            answers.append(server.ask("POST", "/embed", data)[0])
+        except ConnectionError:
+            answers.append("not accepted")
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    while server.metric("requests_under_way") < 3:
+        pass
+    server.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    assert server.process.wait(60) == 0
+    assert set(answers) <= {200, 503, "not accepted"} and answers.count(200) >= 2
+    with pytest.raises(ConnectionError):
+        server.connect()
+
+
+def test_idle_connections_do_not_hold_the_end_up(serve):
+    server = serve("-m", "null:8")
+    idle = [server.connect() for _ in range(5)]
+    idle[0].sendall(b"GET /hea")
+    assert server.ask("GET", "/health/live")[0] == 200
+    assert server.stop() == 0
+    for peer in idle:
+        peer.close()
+
+
+def test_mistakes_on_the_command_line(tmp_path):
+    import subprocess
+
+    from conftest import PROGRAM
+
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    for words, status, text in (
+            ([], 2, "-m MODEL"), (["-m", "nowhere"], 3, "nowhere"),
+            (["-m", "null", "--listen", "8080"], 2, "HOST:PORT"),
+            (["-m", "null", "--listen", f"127.0.0.1:{port}"], 5, "in use"),
+            (["-m", "null", "--access-log", "/nowhere/log"], 5, "/nowhere/log"),
+            (["-m", "null", "--max-connections", "1"], 2, "--max-connections")):
+        done = subprocess.run([PROGRAM, "serve", "--listen", "127.0.0.1:0", *words],
+                              capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        assert done.returncode == status and text in done.stderr, done.stderr
+    taken.close()
