@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
@@ -228,6 +229,9 @@ static int bench(struct bench_job *job, char **inputs, size_t count)
 
 static int run_bench(const void *stored, char **operands, int count)
 {
+    int status = memory_from_environment("bench");
+    if (status != 0)
+        return status;
     char *model = count > 0 ? must(strdup(operands[0])) : usual_model();
     if (model == NULL)
         return EXIT_NOT_FOUND;
@@ -235,7 +239,7 @@ static int run_bench(const void *stored, char **operands, int count)
     job->options = stored;
     job->model = model;
     signals_catch();
-    int status = bench(job, operands + 1, count > 1 ? (size_t)count - 1 : 0);
+    status = bench(job, operands + 1, count > 1 ? (size_t)count - 1 : 0);
     free(job);
     free(model);
     return status;

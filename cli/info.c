@@ -4,6 +4,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "memory.h"
 #include "say.h"
 
 struct info_options {
@@ -75,6 +76,9 @@ static int run_info(const void *stored, char **operands, int count)
     pipilo_store *store = NULL;
     struct errors errors = { 0 };
     struct pipilo_error err;
+    int status = memory_from_environment("info");
+    if (status != 0)
+        return status;
     int result = pipilo_store_open(&store, operands[0], &err);
     if (result == 0)
         result = pipilo_store_errors(&errors.counts, &errors.count, store, &err);

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
@@ -99,6 +100,9 @@ static int run_list(const void *stored, char **operands, int count)
     const struct list_options *options = stored;
     struct pipilo_model_list *list = NULL;
     struct pipilo_error err;
+    int status = memory_from_environment("models list");
+    if (status != 0)
+        return status;
     if (pipilo_models_list(&list, NULL, &err) < 0)
         return say_error(&err);
     if (options->json)
@@ -176,6 +180,9 @@ static int run_show(const void *stored, char **operands, int count)
     settings.normalize = options->normalize;
     struct pipilo_model_info *info = NULL;
     struct pipilo_error err;
+    int status = memory_from_environment("models show");
+    if (status != 0)
+        return status;
     if (pipilo_model_show(&info, operands[0], &settings, &err) < 0)
         return say_error(&err);
     if (options->json)
@@ -275,6 +282,9 @@ static int run_pull(const void *stored, char **operands, int count)
     struct pipilo_model_pull_options how = PIPILO_MODEL_PULL_OPTIONS_INIT;
     struct pipilo_error err;
     char *folder = NULL;
+    int status = memory_from_environment("models pull");
+    if (status != 0)
+        return status;
     how.name = options->name;
     how.force = options->force;
     how.progress = on_transfer;

@@ -5,6 +5,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "memory.h"
 #include "say.h"
 
 struct import_options {
@@ -91,7 +92,9 @@ static int run_import(const void *stored, char **operands, int count)
     how.color = options->color;
     how.normalize = options->normalize;
     how.force = options->force;
-    int status = fill_numbers(&how, &numbers, options);
+    int status = memory_from_environment("models import");
+    if (status == 0)
+        status = fill_numbers(&how, &numbers, options);
     if (status != 0)
         return status;
     if (pipilo_model_import(&folder, operands[0], &how, &err) < 0)

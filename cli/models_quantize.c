@@ -10,6 +10,7 @@
 #include "calibrate.h"
 #include "commands.h"
 #include "drive.h"
+#include "memory.h"
 #include "python.h"
 #include "say.h"
 
@@ -56,8 +57,11 @@ static int run_quantize(const void *stored, char **operands, int count)
     };
     if (options->out == NULL)
         return say_usage("models quantize", "no output is given: -o DIR, the new model's folder");
+    int status = memory_from_environment("models quantize");
+    if (status != 0)
+        return status;
     signals_catch();
-    int status = python_check(python, "quantize");
+    status = python_check(python, "quantize");
     if (status == 0)
         status = run_python(python, options, operands, count);
     return status != 0 ? status : calibrate(options->out, operands + 1, count - 1, &how);

@@ -68,7 +68,11 @@ def test_the_environment(pipilo, photos):
         *run, status=2, env={"PIPILO_MEMORY_HARD": "much"}).err
 
 
-@pytest.mark.parametrize("words", [("search", "a.db", "--row", "1"), ("index", "a.db"), ("models", "cache"),
+@pytest.mark.parametrize("words", [("search", "a.db", "--row", "1"), ("index", "a.db"), ("info", "a.db"),
+                                   ("bench", "null:4"), ("soak",), ("models",), ("models", "list"),
+                                   ("models", "show", "null:4"), ("models", "import", "a.onnx"),
+                                   ("models", "pull", "none"), ("models", "cache"),
+                                   ("models", "quantize", "null:4", "a.jpg", "-o", "out"),
                                    ("models", "tune", "null:4", "--forget"),
                                    ("models", "calibrate", "null:4", "a.jpg")])
 def test_the_environment_of_the_other_commands(pipilo, words):
