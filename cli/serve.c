@@ -89,6 +89,9 @@ static int run_serve(const void *stored, char **operands, int count)
 static const struct option_row rows[] = {
     { 'm', "model", "MODEL", OPTION_MODELS, AT(models),
       .help = "the model that makes the vectors; given again, a further one" },
+    { 's', "store", "STORE", OPTION_FILE, AT(store),
+      .help = "a .db to search and to add to, or a .npy to search; a .db that is not there yet is "
+              "made with the first picture" },
     { 'l', "listen", "HOST:PORT", OPTION_STRING, AT(listen), .fallback = "127.0.0.1:8080",
       .help = "where to listen; port 0 takes one that is free" },
     { 0, "timeout", "SECONDS", OPTION_INT, AT(timeout), .fallback = "30", .min = 1, .max = 3600,

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-#include <pipilo/sys/op.h>
-
 #include "clock.h"
 #include "metrics.h"
+#include "room.h"
 
-enum { MOST_ROOMS = 8, MOST_BATCH = 64 };
+enum { MOST_ROOMS = 8 };
 // How often a picture of the server's own goes the way of all others, and how long it may take.
 #define CANARY_EVERY (2 * SECOND)
 #define CANARY_TIME  (6 * SECOND)
@@ -30,27 +29,6 @@ struct group {
     size_t count, at;
     int64_t begun;
     struct item items[];
-};
-
-struct room {
-    struct embedder *embedder;
-    char *spec;
-    struct pipilo_model_info *info;
-    pipilo_pipeline *pipeline;
-    size_t batch;
-    int64_t created;
-    _Atomic int64_t waiting; // pictures submitted and not yet in a run
-    _Atomic int64_t last_good;
-
-    // The runner's thread only.
-    struct embed_job *jobs; // all, in the order in which their next turns come
-    struct embed_job *last;
-    struct group *groups;
-    _Atomic int active; // runs
-    struct embed_job canary;
-    pipilo_value *canary_picture, *canary_result;
-    atomic_bool canary_out;
-    int64_t canary_sent;
 };
 
 struct embedder {
@@ -348,147 +326,18 @@ static void tick(void *cookie, int64_t now)
     }
 }
 
-// --- opening -------------------------------------------------------------------------------------
-
-// The items of a list, one by one.
-static int items_call(void *state, void *run, struct pipilo_batch *batch, struct pipilo_error *err)
-{
-    (void)state;
-    (void)run;
-    (void)err;
-    for (size_t i = 0; i < batch->rows; i++)
-        batch->out[i] = pipilo_value_ref(pipilo_batch_input(batch, i, 0));
-    return 0;
-}
-
-static const struct pipilo_operator items_operator = {
-    .struct_size = sizeof items_operator,
-    .name = "server.items",
-    .summary = "the items of a list",
-    .call = items_call,
-};
-
-// The keyword arguments of image_embedding.timm, those that were given.
-struct arguments {
-    const char *keywords[8];
-    pipilo_value *values[8];
-    size_t count;
-    int result;
-};
-
-static void add_argument(struct arguments *arguments, const char *keyword, int result)
-{
-    if (result < 0)
-        arguments->result = result;
-    else
-        arguments->keywords[arguments->count++] = keyword;
-}
-
-static void add_text(struct arguments *arguments, const char *keyword, const char *text)
-{
-    if (text != NULL)
-        add_argument(arguments, keyword,
-                     pipilo_value_create_string(&arguments->values[arguments->count], text, NULL));
-}
-
-static void add_flag(struct arguments *arguments, const char *keyword, bool flag)
-{
-    if (flag)
-        add_argument(arguments, keyword,
-                     pipilo_value_create_bool(&arguments->values[arguments->count], true, NULL));
-}
-
-static void add_int(struct arguments *arguments, const char *keyword, int64_t number)
-{
-    if (number > 0)
-        add_argument(arguments, keyword,
-                     pipilo_value_create_int(&arguments->values[arguments->count], number, NULL));
-}
-
-int room_callable(const struct room *room, pipilo_callable **out, struct pipilo_error *err)
-{
-    const struct embedder_options *options = &room->embedder->options;
-    struct arguments arguments = { 0 };
-    add_text(&arguments, "model_name", room->spec);
-    add_text(&arguments, "precision", options->precision);
-    add_text(&arguments, "exif", options->exif);
-    add_text(&arguments, "device", options->device);
-    add_flag(&arguments, "fast", options->fast);
-    add_flag(&arguments, "normalize", options->normalize);
-    add_int(&arguments, "threads", options->threads);
-    add_int(&arguments, "batch", options->batch);
-    int result = arguments.result;
-    if (result < 0)
-        *err = (struct pipilo_error){ result, "", "no memory" };
-    else
-        result = pipilo_callable_create(out, "image_embedding.timm", NULL, 0, arguments.keywords,
-                                        arguments.values, arguments.count, err);
-    for (size_t i = 0; i < arguments.count; i++)
-        pipilo_value_unref(&arguments.values[i]);
-    return result;
-}
-
-// What the names in the pipeline's text stand for.
-static int own_callable(void *cookie, pipilo_callable **out, const char *name,
-                        pipilo_value *const *positional, size_t positional_count,
-                        const char *const *keywords, pipilo_value *const *values,
-                        size_t keyword_count, struct pipilo_error *err)
-{
-    (void)positional, (void)positional_count, (void)keywords, (void)values, (void)keyword_count;
-    if (strcmp(name, "items") == 0)
-        return pipilo_callable_create_from(out, &items_operator, NULL, NULL, err);
-    return room_callable(cookie, out, err);
-}
-
-static int open_room(struct room *room, struct pipilo_error *err)
-{
-    const struct embedder_options *options = &room->embedder->options;
-    struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
-    settings.precision = options->precision;
-    settings.exif = options->exif;
-    settings.device = options->device;
-    settings.fast = options->fast;
-    settings.normalize = options->normalize;
-    int result = pipilo_model_show(&room->info, room->spec, &settings, err);
-    if (result < 0)
-        return result;
-    struct pipilo_parse_options parsing = PIPILO_PARSE_OPTIONS_INIT;
-    parsing.callable = own_callable;
-    parsing.cookie = room;
-    size_t batch = options->batch > 0 ? (size_t)options->batch : room->info->batch;
-    room->batch = batch < 1 ? 1 : batch < MOST_BATCH ? batch : MOST_BATCH;
-    room->created = time(NULL);
-    return pipilo_pipeline_parse_with(&room->pipeline,
-                                      "pipe.input('list').flat_map('list', 'picture', ops.items())"
-                                      ".map('picture', 'vector', ops.model()).output('vector')",
-                                      &parsing, err);
-}
-
-static void close_room(struct room *room)
-{
-    if (room == NULL)
-        return;
-    pipilo_pipeline_unref(&room->pipeline);
-    pipilo_free(room->info);
-    free(room->spec);
-    free(room);
-}
+// --- opening and closing
+// --------------------------------------------------------------------------
 
 int embedder_add(struct embedder *embedder, const char *spec, struct pipilo_error *err)
 {
-    struct room *room = calloc(1, sizeof *room);
-    if (room != NULL)
-        room->spec = strdup(spec);
-    if (room == NULL || room->spec == NULL || embedder->count == MOST_ROOMS) {
-        close_room(room);
-        *err = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory for another model" };
+    struct room *room = NULL;
+    if (embedder->count == MOST_ROOMS) {
+        *err = (struct pipilo_error){ PIPILO_EINVALID, "", "no more than eight models are served" };
         return err->code;
     }
-    room->embedder = embedder;
-    int result = open_room(room, err);
-    if (result < 0)
-        close_room(room);
-    else
+    int result = room_open(&room, embedder, &embedder->options, spec, err);
+    if (result == 0)
         embedder->rooms[embedder->count++] = room;
     return result;
 }
@@ -537,7 +386,7 @@ bool embedder_stop(struct embedder *embedder, int64_t patience)
 void embedder_destroy(struct embedder *embedder)
 {
     for (size_t i = 0; embedder != NULL && i < embedder->count; i++)
-        close_room(embedder->rooms[i]);
+        room_close(&embedder->rooms[i]);
     free(embedder);
 }
 
@@ -564,26 +413,6 @@ struct room *embedder_of_fingerprint(const struct embedder *embedder, const char
         if (strcmp(fingerprint, embedder->rooms[i]->info->fingerprint) == 0)
             return embedder->rooms[i];
     return NULL;
-}
-
-const struct pipilo_model_info *room_info(const struct room *room)
-{
-    return room->info;
-}
-
-const char *room_spec(const struct room *room)
-{
-    return room->spec;
-}
-
-int64_t room_created(const struct room *room)
-{
-    return room->created;
-}
-
-int64_t room_waiting(const struct room *room)
-{
-    return atomic_load(&room->waiting);
 }
 
 bool embedder_healthy(const struct embedder *embedder, int64_t within, const char **stuck)

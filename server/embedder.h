@@ -73,6 +73,11 @@ int64_t room_waiting(const struct room *room); // pictures
 // What image_embedding.timm stands for where this model is meant. Errors: PIPILO_ENOMEM.
 int room_callable(const struct room *room, pipilo_callable **out, struct pipilo_error *err);
 
+// write_sqlite, adding this model's rows to `path`; and the items of a list, one by one.
+int room_writer(const struct room *room, const char *path, pipilo_callable **out,
+                struct pipilo_error *err);
+int room_items(pipilo_callable **out, struct pipilo_error *err);
+
 // Gives the job over; false where too many pictures wait already: it is still the caller's then.
 bool embedder_submit(struct embedder *embedder, struct embed_job *job);
 

@@ -7,7 +7,6 @@
 
 #include "base64.h"
 #include "pictures.h"
-#include "serve.h"
 
 // Where in the request something stands.
 struct place {
@@ -141,40 +140,4 @@ bool input_read(struct pictures *pictures, const struct json *input, bool images
             return false;
     }
     return true;
-}
-
-bool body_json(struct exchange *exchange, struct json_document *document)
-{
-    char type[64], why[128];
-    *document = (struct json_document){ 0 };
-    exchange_type(exchange, type, sizeof type);
-    if (strcasecmp(type, "application/json") != 0) {
-        answer_error(exchange, 415, "unsupported_format", NULL,
-                     "the body is application/json here, not '%s'", type);
-        return false;
-    }
-    if (json_parse(document, exchange->body, exchange->size, why, sizeof why) < 0) {
-        answer_error(exchange, 400, "invalid_json", NULL, "the body is no JSON: %s", why);
-        return false;
-    }
-    if (document->root->kind != JSON_OBJECT) {
-        answer_error(exchange, 400, "invalid_argument", NULL, "the body is an object, not %s",
-                     json_kind_name(document->root->kind));
-        return false;
-    }
-    return true;
-}
-
-struct room *body_room(struct exchange *exchange, const struct json *model)
-{
-    const char *name = json_string(model);
-    if (model != NULL && model->kind != JSON_NULL && name == NULL) {
-        answer_error(exchange, 400, "invalid_argument", "model", "model is a string");
-        return NULL;
-    }
-    struct room *room = embedder_find(exchange->server->embedder, name);
-    if (room == NULL)
-        answer_error(exchange, 404, "model_not_found", "model",
-                     "no model '%.100s' is served; GET /v1/models lists them", name);
-    return room;
 }

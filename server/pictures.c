@@ -19,7 +19,8 @@ static void forget(struct exchange *exchange)
     free(pictures->pictures);
     free(pictures->results);
     free(pictures->names);
-    free(pictures->more);
+    if (pictures->forget_more != NULL)
+        pictures->forget_more(pictures->more);
     free(pictures);
 }
 
@@ -70,7 +71,7 @@ bool pictures_add(struct pictures *pictures, const void *data, size_t size, cons
     }
     if (pictures->count == pictures->capacity && !grow(pictures))
         return false;
-    if (pipilo_value_create_bytes(&value, data, size, NULL) < 0)
+    if (pipilo_value_create_image(&value, data, size, NULL) < 0)
         return no_memory(exchange);
     pictures->names[pictures->count] = name != NULL ? strdup(name) : NULL;
     pictures->pictures[pictures->count++] = value;

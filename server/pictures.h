@@ -22,7 +22,8 @@ struct pictures {
     pipilo_value **pictures, **results;
     char **names; // of parts of a form; NULL where there is none
     bool rows;    // on_error: a picture that failed is a row
-    void *more;   // the route's own, freed with free()
+    void *more;   // the route's own
+    void (*forget_more)(void *more);
     // The route's own, before the exchange goes on; on the runner's thread. May be NULL.
     void (*then)(struct exchange *exchange);
 };
@@ -57,6 +58,13 @@ void picture_param(const struct pictures *pictures, size_t index, char *out, siz
 // Reads `input`: one picture or an array. `images`: a plain string is base64 too. `name` is what it
 // is called in errors. False after the answer.
 bool input_read(struct pictures *pictures, const struct json *input, bool images, const char *name);
+
+// The body as one picture, or as a form with several, named by their file names; false after the
+// answer (415, 400).
+bool body_pictures(struct pictures *pictures);
+
+// The query's on_error=row; false after the answer.
+bool query_rows(struct pictures *pictures);
 
 // The body as JSON; false after the answer (415, 400).
 bool body_json(struct exchange *exchange, struct json_document *document);

@@ -2,9 +2,7 @@
 // vectors as JSON, or as bare float32 where the client asks for application/octet-stream.
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
-#include "multipart.h"
 #include "pictures.h"
 #include "routes.h"
 #include "serve.h"
@@ -88,62 +86,17 @@ static void finish(struct exchange *exchange)
                                          : answer_rows(exchange, pictures);
 }
 
-static bool take_part(void *cookie, const struct multipart_part *part)
-{
-    struct pictures *pictures = cookie;
-    return pictures_add(pictures, part->data, part->size,
-                        part->filename[0] != '\0' ? part->filename : part->name);
-}
-
-static bool read_form(struct exchange *exchange, struct pictures *pictures)
-{
-    int result = multipart_read(exchange_header(exchange, "Content-Type"), exchange->body,
-                                exchange->size, pictures, take_part);
-    if (result < 0)
-        answer_error(exchange, 400, "invalid_argument", NULL,
-                     "the body is no whole multipart/form-data");
-    else if (result == 0 && pictures->count == 0)
-        answer_error(exchange, 400, "invalid_argument", NULL, "the form has no part");
-    return exchange->status == 0;
-}
-
-static bool read_body(struct exchange *exchange, struct pictures *pictures)
-{
-    char type[64];
-    exchange_type(exchange, type, sizeof type);
-    if (strcasecmp(type, "multipart/form-data") == 0)
-        return read_form(exchange, pictures);
-    // Who sends a file without naming a type (curl --data-binary) gets this one.
-    bool picture = type[0] == '\0' || strncasecmp(type, "image/", 6) == 0 ||
-                   strcasecmp(type, bare) == 0 ||
-                   strcasecmp(type, "application/x-www-form-urlencoded") == 0;
-    if (!picture)
-        answer_error(exchange, 415, "unsupported_format", NULL,
-                     "the body is a picture (image/..) or multipart/form-data, not '%s'", type);
-    else if (exchange->size == 0)
-        answer_error(exchange, 400, "invalid_argument", NULL, "the body is empty");
-    return exchange->status == 0 && pictures_add(pictures, exchange->body, exchange->size, NULL);
-}
-
 static void handle(struct exchange *exchange)
 {
     const char *name = exchange_query(exchange, "model");
-    const char *on_error = exchange_query(exchange, "on_error");
     struct room *room = embedder_find(exchange->server->embedder, name);
     if (room == NULL) {
         answer_error(exchange, 404, "model_not_found", "model", "no model '%.100s' is served",
                      name);
         return;
     }
-    if (on_error != NULL && strcmp(on_error, "row") != 0 && strcmp(on_error, "fail") != 0) {
-        answer_error(exchange, 400, "invalid_argument", "on_error", "on_error is row or fail");
-        return;
-    }
     struct pictures *pictures = pictures_create(exchange, room);
-    if (pictures == NULL)
-        return;
-    pictures->rows = on_error != NULL && strcmp(on_error, "row") == 0;
-    if (read_body(exchange, pictures))
+    if (pictures != NULL && query_rows(pictures) && body_pictures(pictures))
         pictures_begin(pictures, finish);
 }
 

@@ -71,6 +71,7 @@ static bool read_form(struct exchange *exchange, const struct json *body, struct
     long long wanted = 0;
     struct form *form = calloc(1, sizeof *form);
     pictures->more = form;
+    pictures->forget_more = free;
     const char *name = json_string(format), *rows = json_string(on_error);
     if (form == NULL) {
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");

@@ -14,6 +14,7 @@ size_t route_index(const struct route *route);
 const char *route_name(size_t index);
 
 extern const struct route route_live, route_ready, route_metrics, route_models, route_model,
-    route_operators, route_embed, route_embeddings, route_page, route_asset;
+    route_operators, route_embed, route_embeddings, route_page, route_asset, route_search,
+    route_items, route_item, route_vectors, route_store;
 
 #endif

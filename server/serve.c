@@ -49,6 +49,33 @@ static void allow_descriptors(int64_t connections)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The model a store's vectors come from must be one of those that are served.
+static int open_store(struct server *server, struct pipilo_error *err)
+{
+    const char *path = server->options->store;
+    pipilo_store *store = NULL;
+    server->store_room = embedder_find(server->embedder, NULL);
+    int result = pipilo_store_open(&store, path, err);
+    if (result < 0 && result != PIPILO_ENOTFOUND)
+        return result;
+    if (store != NULL) {
+        const struct pipilo_store_info *info = pipilo_store_info(store);
+        server->store_room = embedder_of_fingerprint(server->embedder, info->fingerprint);
+        if (server->store_room == NULL) {
+            *err = (struct pipilo_error){ .code = PIPILO_EMISMATCH };
+            snprintf(err->message, sizeof err->message,
+                     "%.200s: its vectors are of the model %.100s, fingerprint %s, and no model "
+                     "that is served makes such; that of the first one is %s",
+                     path, info->model, info->fingerprint,
+                     room_info(embedder_room(server->embedder, 0))->fingerprint);
+        }
+        pipilo_store_close(&store);
+    }
+    if (server->store_room == NULL)
+        return err->code;
+    return shelf_create(&server->shelf, path, server->store_room, err);
+}
+
 static int open_all(struct server *server, struct pipilo_error *err)
 {
     const struct server_options *options = server->options;
@@ -72,6 +99,8 @@ static int open_all(struct server *server, struct pipilo_error *err)
     int result = server->embedder != NULL ? 0 : err->code;
     for (size_t i = 0; result == 0 && i < options->model_count; i++)
         result = embedder_add(server->embedder, options->models[i], err);
+    if (result == 0 && options->store != NULL)
+        result = open_store(server, err);
     if (result == 0)
         result = access_log_open(options->access_log, err);
     if (result == 0) {
@@ -123,6 +152,7 @@ static bool drain(struct server *server, const sigset_t *signals)
 static void close_all(struct server *server)
 {
     http_stop(server->http);
+    shelf_destroy(server->shelf);
     runner_destroy(server->runner);
     embedder_destroy(server->embedder);
     access_log_close();

@@ -8,12 +8,15 @@
 #include "embedder.h"
 #include "runner.h"
 #include "server.h"
+#include "shelf.h"
 
 struct server {
     const struct server_options *options;
     struct runner *runner;
     struct http *http;
     struct embedder *embedder;
+    struct shelf *shelf;        // NULL: no store is served
+    struct room *store_room;    // the model that makes its vectors
     _Atomic int64_t exchanges;  // requests begun and not completed
     _Atomic int64_t body_bytes; // what their bodies hold
     _Atomic int64_t connections;
