@@ -1,19 +1,12 @@
 """POST /v1/embeddings with OpenAI's own client, and the shapes in which others send pictures."""
 import base64
+import json
 
 import numpy
 import openai
 import pytest
 
-from conftest import MODEL, PHOTOS, cosines, embed, needs_engine, picture
-
-
-def text(data):
-    return base64.b64encode(data).decode()
-
-
-def uri(data, kind="jpeg"):
-    return f"data:image/{kind};base64,{text(data)}"
+from serving import MODEL, PHOTOS, cosines, embed, needs_engine, picture, text, uri
 
 
 @pytest.fixture
@@ -152,7 +145,6 @@ def test_json_that_is_unusual(server, tmp_path):
     body = ' \n{"input"\t:[ "%s" ] , "model":"null","x":[1e5,-0,1.5E-3,"\\ud83d\\ude00",{}]}\r\n' % escaped
     _, _, answer = server.ask("POST", "/v1/embeddings", body.encode(),
                               {"Content-Type": "Application/JSON; charset=utf-8"})
-    import json
     row = json.loads(answer)["data"][0]
     numpy.testing.assert_array_equal(numpy.float32(row["embedding"]),
                                      embed(tmp_path, [data], "null:8")[0])

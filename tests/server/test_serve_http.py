@@ -2,12 +2,13 @@
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import picture
+from serving import PROGRAM, picture
 
 
 def test_health_models_operators(server):
@@ -278,10 +279,6 @@ def test_idle_connections_do_not_hold_the_end_up(serve):
 
 
 def test_mistakes_on_the_command_line(tmp_path):
-    import subprocess
-
-    from conftest import PROGRAM
-
     taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
     for words, status, text in (

@@ -5,26 +5,7 @@ import json
 import numpy
 from PIL import Image
 
-from conftest import MODEL, PHOTOS, cosines, embed, needs_engine, picture
-
-FLOATS = {"Accept": "application/octet-stream"}
-
-
-def form(parts, boundary="frontier"):
-    body = b"".join(
-        b"--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
-        b"Content-Type: image/jpeg\r\n\r\n%s\r\n"
-        % (boundary.encode(), name.encode(), name.encode(), data) for name, data in parts)
-    return (body + b"--%s--\r\n" % boundary.encode(),
-            {"Content-Type": f"multipart/form-data; boundary={boundary}"})
-
-
-def floats(server, body, headers=None, path="/embed"):
-    status, head, data = server.ask("POST", path, body, FLOATS | (headers or {}))
-    assert status == 200, data
-    rows, dim = map(int, head["X-Pipilo-Shape"].split(","))
-    return numpy.frombuffer(data, "<f4").reshape(rows, dim)
-
+from serving import MODEL, PHOTOS, cosines, embed, floats, form, needs_engine, picture
 
 def test_one_picture_equals_embed(server, tmp_path):
     files = [picture(0), picture(1, kind="PNG"), picture(2, kind="WEBP", lossless=True)]

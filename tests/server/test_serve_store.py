@@ -9,9 +9,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from conftest import PROGRAM, picture
-from test_embed import floats, form
-from test_openai import text, uri
+from serving import PROGRAM, Server, floats, form, picture, text, uri
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,6 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stored(photos):
-    from conftest import Server
     server = Server(photos, "-m", "null:16", "-m", "null:8", "--store", photos / "photos.db")
     yield server
     assert server.stop() == 0
