@@ -85,10 +85,14 @@ static bool read_escape(struct plo_reader *reader, struct plo_str *str)
 {
     static const char plain[] = "\\'\"abfnrtv";
     static const char meant[] = "\\'\"\a\b\f\n\r\t\v";
-    char c = *reader->at++;
+    char c = *reader->at;
+    // The text ends here: whoever reads on finds that out by standing at its end.
+    if (c == '\0')
+        return false;
+    reader->at++;
     if (c == '\n')
         return true;
-    const char *known = c != '\0' ? strchr(plain, c) : NULL;
+    const char *known = strchr(plain, c);
     if (known != NULL) {
         plo_str_add_bytes(str, &meant[known - plain], 1);
         return true;
