@@ -313,7 +313,9 @@ static void from_cmyk(uint8_t *rgb, const uint8_t *inverted, uint32_t width)
 
 // Smooth upsampling looks one sample of colour to either side, and takes the edge of what is
 // decoded for the edge of the picture: so a column more is decoded on either side than is wanted.
-enum { MARGIN = 1 };
+// Where fewer than two samples of colour would be left it does not smooth at all: so never fewer
+// than three columns.
+enum { MARGIN = 1, LEAST = 3 };
 
 // True where libjpeg smooths over coefficients that no scan brought, looking from block to block.
 static bool is_smoothed(const struct jpeg_decompress_struct *jpeg)
@@ -342,6 +344,10 @@ static int jpeg_narrow(struct plo_decoder *decoder, uint32_t first, uint32_t end
     struct state *state = decoder->state;
     JDIMENSION left = first > MARGIN ? first - MARGIN : 0;
     JDIMENSION right = decoder->width - end > MARGIN ? end + MARGIN : decoder->width;
+    if (right - left < LEAST) {
+        right = decoder->width - left > LEAST ? left + LEAST : decoder->width;
+        left = right > LEAST ? right - LEAST : 0;
+    }
     JDIMENSION width = right - left;
     state->err = err;
     if (width == decoder->width || !narrows_exactly(&state->jpeg))
