@@ -45,6 +45,10 @@ int plo_json_parse(struct plo_json **out, const char *text, size_t size, char *w
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
         snprintf(why, why_size, "line %d: %s", error.line, error.text);
+        // The text quotes what stands there, and that may hold anything.
+        for (char *c = why; *c != '\0'; c++)
+            if ((unsigned char)*c < 0x20)
+                *c = ' ';
         return -1;
     }
     *out = (struct plo_json *)(void *)root;
@@ -220,6 +224,11 @@ void plo_str_add_number(struct plo_str *str, double number)
 {
     if (!isfinite(number)) {
         plo_str_add(str, "null");
+        return;
+    }
+    // "-0" reads back as a whole number, which has no sign.
+    if (number == 0 && signbit(number)) {
+        plo_str_add(str, "-0.0");
         return;
     }
     char text[40];

@@ -57,6 +57,8 @@ int plo_lines_next(struct plo_lines *lines, const char **text, size_t *length,
                    struct pipilo_error *err)
 {
     size_t searched = 0;
+    if (lines->buffer == NULL)
+        PLO_TRY(read_more(lines, err));
     for (;;) {
         const char *from = lines->buffer + lines->start;
         size_t left = lines->filled - lines->start;
