@@ -7,6 +7,7 @@
 #                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
 #                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
 #                   make bench-search: exact and by an index, beside memory and NumPy
+#   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -20,7 +21,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
+.PHONY: all demo test fuzz test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -34,6 +35,10 @@ demo:
 
 test:
 	@tools/test.sh
+
+SECONDS = 60
+fuzz:
+	@tools/fuzz.sh --seconds $(SECONDS) $(TARGETS)
 
 test-timm:
 	@tools/timm_test.sh

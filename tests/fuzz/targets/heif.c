@@ -1,0 +1,9 @@
+// heif: HEIC and AVIF, by libvips.
+#include "picture.h"
+
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_picture(1U << PLO_IMAGE_HEIC | 1U << PLO_IMAGE_AVIF, data, size);
+}

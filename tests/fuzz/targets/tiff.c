@@ -1,0 +1,9 @@
+// tiff: TIFF, by libvips.
+#include "picture.h"
+
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_picture(1U << PLO_IMAGE_TIFF, data, size);
+}
