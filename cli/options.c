@@ -109,6 +109,7 @@ static int store(const struct command *command, const struct option_row *row, co
         *(bool *)place = false;
         return 0;
     case OPTION_MODELS:
+    case OPTION_TEXTS:
         return store_word(command, row, text, place);
     case OPTION_INT:
         return store_int(command, row, text, place);

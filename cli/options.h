@@ -22,6 +22,7 @@ enum option_type {
     OPTION_FILE,    // const char *, completed as a path
     OPTION_MODEL,   // const char *, completed as a model
     OPTION_MODELS,  // struct option_words, one more each time it is given; completed as a model
+    OPTION_TEXTS,   // struct option_words too, of any texts
     OPTION_CHOICE,  // const char *, one of `choices`
     OPTION_INT,     // int64_t
     OPTION_SIZE,    // uint64_t bytes, written as 512M

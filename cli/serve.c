@@ -11,7 +11,7 @@
 #include "say.h"
 
 struct serve_options {
-    struct option_words models;
+    struct option_words models, pipelines;
     const char *store, *listen, *access_log;
     const char *precision, *exif, *device;
     bool fast, normalize;
@@ -47,6 +47,9 @@ static struct server_options wanted(const struct serve_options *options)
         .queue_bytes = options->queue,
         .say = say_line,
     };
+    out.pipeline_count = (size_t)options->pipelines.count;
+    for (int i = 0; i < options->pipelines.count; i++)
+        out.pipelines[i] = options->pipelines.words[i];
     for (int i = 0; i < options->models.count; i++)
         out.models[i] = options->models.words[i];
     return out;
@@ -92,6 +95,8 @@ static const struct option_row rows[] = {
     { 's', "store", "STORE", OPTION_FILE, AT(store),
       .help = "a .db to search and to add to, or a .npy to search; a .db that is not there yet is "
               "made with the first picture" },
+    { 0, "pipeline", "NAME=TEXT", OPTION_TEXTS, AT(pipelines),
+      .help = "a pipeline that is served at /NAME and /NAME/batch; given again, a further one" },
     { 'l', "listen", "HOST:PORT", OPTION_STRING, AT(listen), .fallback = "127.0.0.1:8080",
       .help = "where to listen; port 0 takes one that is free" },
     { 0, "timeout", "SECONDS", OPTION_INT, AT(timeout), .fallback = "30", .min = 1, .max = 3600,

@@ -14,4 +14,7 @@ struct page_file {
 // Ends with a file without a name. Made from server/page/ by tools/page.py.
 extern const struct page_file page_files[];
 
+// What GET /openapi.json gives; made from server/openapi.json.
+extern const struct page_file openapi_file;
+
 #endif

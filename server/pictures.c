@@ -19,6 +19,7 @@ static void forget(struct exchange *exchange)
     free(pictures->pictures);
     free(pictures->results);
     free(pictures->names);
+    free(pictures->sizes);
     if (pictures->forget_more != NULL)
         pictures->forget_more(pictures->more);
     free(pictures);
@@ -75,6 +76,20 @@ bool pictures_add(struct pictures *pictures, const void *data, size_t size, cons
         return no_memory(exchange);
     pictures->names[pictures->count] = name != NULL ? strdup(name) : NULL;
     pictures->pictures[pictures->count++] = value;
+    return true;
+}
+
+bool pictures_measure(struct pictures *pictures)
+{
+    pictures->sizes = calloc(pictures->count, sizeof *pictures->sizes);
+    if (pictures->sizes == NULL)
+        return no_memory(pictures->exchange);
+    for (size_t i = 0; i < pictures->count; i++) {
+        struct pipilo_image_info info = { .struct_size = sizeof info };
+        bool known = pipilo_value_image_info(&info, pictures->pictures[i], NULL) == 0;
+        pictures->sizes[i] = known ? (struct picture_size){ info.width, info.height, info.format }
+                                   : (struct picture_size){ 0, 0, "" };
+    }
     return true;
 }
 

@@ -15,14 +15,21 @@
 
 enum { MOST_PICTURES = 2048 }; // of one request, as OpenAI's API has it
 
+// What a picture's header says; zeros and "" where it says nothing.
+struct picture_size {
+    uint32_t width, height;
+    const char *format;
+};
+
 struct pictures {
     struct embed_job job;
     struct exchange *exchange;
     size_t count, capacity;
     pipilo_value **pictures, **results;
-    char **names; // of parts of a form; NULL where there is none
-    bool rows;    // on_error: a picture that failed is a row
-    void *more;   // the route's own
+    struct picture_size *sizes; // after pictures_measure
+    char **names;               // of parts of a form; NULL where there is none
+    bool rows;                  // on_error: a picture that failed is a row
+    void *more;                 // the route's own
     void (*forget_more)(void *more);
     // The route's own, before the exchange goes on; on the runner's thread. May be NULL.
     void (*then)(struct exchange *exchange);
@@ -37,6 +44,9 @@ static inline struct pictures *pictures_of(const struct exchange *exchange)
 
 // One more; copies the bytes. `name` may be NULL. False after the answer.
 bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name);
+
+// Reads the headers of all; false after the answer (no memory).
+bool pictures_measure(struct pictures *pictures);
 
 // Has them embedded, then calls `finish`.
 void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *exchange));

@@ -6,6 +6,7 @@
 #include "pictures.h"
 #include "routes.h"
 #include "serve.h"
+#include "vectors.h"
 
 static const char bare[] = "application/octet-stream";
 
@@ -19,13 +20,9 @@ static void add_row(struct text *text, const struct pictures *pictures, size_t i
         text_add_json(text, pictures->names[index]);
     }
     if (vector != NULL) {
-        text_add(text, ", \"embedding\": [");
-        for (size_t i = 0; i < pictures_dim(pictures); i++) {
-            if (i > 0)
-                text_add_bytes(text, ", ", 2);
-            text_add_float(text, vector[i]);
-        }
-        text_add(text, "]}");
+        text_add(text, ", \"embedding\": ");
+        add_vector(text, vector, pictures_dim(pictures), false);
+        text_add(text, "}");
         return;
     }
     char param[128];

@@ -8,13 +8,17 @@
 static const struct route *const routes[] = {
     &route_live,      &route_ready,      &route_metrics, &route_models, &route_model,
     &route_operators, &route_embeddings, &route_embed,   &route_search, &route_items,
-    &route_store,     &route_item,       &route_vectors, &route_page,   &route_asset,
+    &route_store,     &route_item,       &route_vectors, &route_cohere, &route_openapi,
+    &route_run,       &route_named,      &route_page,    &route_asset,
 };
 
 enum { COUNT = sizeof routes / sizeof routes[0] };
 
-static bool matches(const struct route *route, const char *path)
+static bool matches(const struct route *route, const struct exchange *exchange)
 {
+    const char *path = exchange->path;
+    if (route == &route_named)
+        return route_names_pipeline(exchange);
     size_t length = strlen(route->path);
     if (length > 1 && route->path[length - 1] == '*')
         return strncmp(route->path, path, length - 1) == 0 && path[length - 1] != '\0';
@@ -27,7 +31,7 @@ void route_find(struct exchange *exchange)
     bool head = strcmp(exchange->method, "HEAD") == 0;
     const char *method = head ? "GET" : exchange->method;
     for (size_t i = 0; i < COUNT; i++) {
-        if (!matches(routes[i], exchange->path))
+        if (!matches(routes[i], exchange))
             continue;
         if (strcmp(routes[i]->method, method) == 0) {
             exchange->route = routes[i];

@@ -99,6 +99,13 @@ static int open_all(struct server *server, struct pipilo_error *err)
     int result = server->embedder != NULL ? 0 : err->code;
     for (size_t i = 0; result == 0 && i < options->model_count; i++)
         result = embedder_add(server->embedder, options->models[i], err);
+    server->pipelines = pipelines_create(server->runner, server->embedder);
+    if (result == 0 && server->pipelines == NULL) {
+        *err = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory" };
+        result = err->code;
+    }
+    for (size_t i = 0; result == 0 && i < options->pipeline_count; i++)
+        result = pipelines_add(server->pipelines, options->pipelines[i], err);
     if (result == 0 && options->store != NULL)
         result = open_store(server, err);
     if (result == 0)
@@ -154,6 +161,7 @@ static void close_all(struct server *server)
     http_stop(server->http);
     shelf_destroy(server->shelf);
     runner_destroy(server->runner);
+    pipelines_destroy(server->pipelines);
     embedder_destroy(server->embedder);
     access_log_close();
 }

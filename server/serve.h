@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "embedder.h"
+#include "pipelines.h"
 #include "runner.h"
 #include "server.h"
 #include "shelf.h"
@@ -15,6 +16,7 @@ struct server {
     struct runner *runner;
     struct http *http;
     struct embedder *embedder;
+    struct pipelines *pipelines;
     struct shelf *shelf;        // NULL: no store is served
     struct room *store_room;    // the model that makes its vectors
     _Atomic int64_t exchanges;  // requests begun and not completed

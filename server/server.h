@@ -14,6 +14,8 @@ enum { SERVER_WORDS = 8 };
 struct server_options {
     const char *models[SERVER_WORDS];
     size_t model_count;
+    const char *pipelines[SERVER_WORDS]; // "NAME=TEXT"
+    size_t pipeline_count;
     const char *store;      // NULL: none
     const char *listen;     // "HOST:PORT"
     const char *access_log; // a file, "-" for standard output; "off"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The files of the server's page as a C file, so that they are part of the library.
+"""The files that the server gives out as a C file, so that they are part of the library.
 
 usage: page.py OUT FILE...
 """
@@ -9,6 +9,7 @@ import sys
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
@@ -25,10 +26,13 @@ def main(out, names):
         lines += [",".join(map(str, data[i : i + 24])) + "," for i in range(0, len(data), 24)]
         lines.append("0};")
     lines.append("const struct page_file page_files[] = {")
-    for number, file in enumerate(files):
-        kind = TYPES[file.suffix]
-        lines.append(f'{{"{file.name}", "{kind}", file_{number}, sizeof file_{number} - 1}},')
-    lines += ["{0}", "};", ""]
+    entries = {
+        file.name: f'{{"{file.name}", "{TYPES[file.suffix]}", file_{n}, sizeof file_{n} - 1}}'
+        for n, file in enumerate(files)
+    }
+    openapi = entries.pop("openapi.json")
+    lines += [entry + "," for entry in entries.values()]
+    lines += ["{0}", "};", f"const struct page_file openapi_file = {openapi};", ""]
     pathlib.Path(out).write_text("\n".join(lines), encoding="ascii")
 
 

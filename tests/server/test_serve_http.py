@@ -1,5 +1,7 @@
 """HTTP itself: what is where, health, limits, slow and rude clients, ending in good order."""
 import json
+import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -8,7 +10,7 @@ import time
 
 import pytest
 
-from serving import PROGRAM, picture
+from serving import PROGRAM, picture, uri
 
 
 def test_health_models_operators(server):
@@ -242,6 +244,17 @@ def test_many_at_once(server):
     assert not wrong
 
 
+def test_what_takes_too_long(serve):
+    """A request is answered when its time is over, and the next one is not held up."""
+    vector = "pipe.input('p').map('p', 'v', ops.image_embedding.timm('null')).output('v')"
+    server = serve("-m", "null:8", "--timeout", "1", "--max-body", "64M", "--pipeline", f"vec={vector}")
+    slow = [uri(picture(seed, size=(6000, 4000))) for seed in range(2)] * 40
+    for path, body in (("/v1/embeddings", {"input": slow}), ("/v1/run", {"pipeline": "vec", "inputs": slow})):
+        assert server.json("POST", path, body, status=504)["error"]["code"] == "timeout"
+        assert server.ask("POST", "/embed", picture())[0] == 200
+    assert server.metric("queue_bytes") == 0
+
+
 def test_ends_when_all_is_answered(serve):
     """What was accepted before SIGTERM is answered; the port is free at once."""
     server = serve("-m", "null:8")
@@ -291,3 +304,21 @@ def test_mistakes_on_the_command_line(tmp_path):
                               capture_output=True, text=True, timeout=60, cwd=tmp_path)
         assert done.returncode == status and text in done.stderr, done.stderr
     taken.close()
+
+
+def test_openapi_lists_every_route(server):
+    """Every path and method in it is there; and every route the metrics know is in it."""
+    document = server.json("GET", "/openapi.json")
+    assert document["openapi"].startswith("3.")
+    for path, methods in document["paths"].items():
+        for method in methods:
+            status = server.ask(method.upper(), path.replace("{row}", "0").replace("{name}", "null"), b"")[0]
+            assert status != 405, (method, path)
+    names = {path.split("{")[0].rstrip("/") for path in document["paths"]}
+    source = pathlib.Path(__file__).resolve().parents[2] / "server"
+    routes = re.findall(r'const struct route \w+ = \{ "(\w+)", "([^"]+)"',
+                        "".join(file.read_text() for file in sorted(source.glob("route_*.c"))))
+    for method, path in routes:
+        if path not in ("/", "/page/*", "/{pipeline}"):
+            assert path.rstrip("*").rstrip("/") in names, path
+    assert len(routes) > 15

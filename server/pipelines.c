@@ -1,0 +1,293 @@
+// pipelines.c: pipelines by name and by text, and their runs (see pipelines.h).
+#include "pipelines.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pipilo/sys/op.h>
+
+#include "clock.h"
+
+enum { MOST_NAMED = 8, MOST_ACTIVE = 8, MOST_JOBS = 256, TEXT_BYTES = 64 << 10 };
+
+struct named {
+    char *name;
+    pipilo_pipeline *pipeline;
+};
+
+struct pipelines {
+    struct runner *runner;
+    struct embedder *embedder;
+    struct named named[MOST_NAMED];
+    size_t named_count;
+    _Atomic int64_t jobs; // submitted and not done
+
+    // The runner's thread only.
+    struct pipeline_job *first, **end;
+    int active; // runs
+};
+
+static int fail(struct pipilo_error *err, int code, const char *format, ...) SERVER_PRINTF(3, 4);
+
+static int fail(struct pipilo_error *err, int code, const char *format, ...)
+{
+    va_list args;
+    *err = (struct pipilo_error){ .code = code };
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return code;
+}
+
+// --- texts ---------------------------------------------------------------------------------------
+
+static const char *model_of(pipilo_value *const *positional, size_t positional_count,
+                            const char *const *keywords, pipilo_value *const *values,
+                            size_t keyword_count)
+{
+    if (positional_count == 1 && keyword_count == 0)
+        return pipilo_value_string(positional[0]);
+    if (positional_count == 0 && keyword_count == 1 && strcmp(keywords[0], "model_name") == 0)
+        return pipilo_value_string(values[0]);
+    return NULL;
+}
+
+// What a request's text may call.
+static int allowed_callable(void *cookie, pipilo_callable **out, const char *name,
+                            pipilo_value *const *positional, size_t positional_count,
+                            const char *const *keywords, pipilo_value *const *values,
+                            size_t keyword_count, struct pipilo_error *err)
+{
+    const struct pipelines *pipelines = cookie;
+    const struct pipilo_operator *op = pipilo_operator_find(name);
+    if (op != NULL && (op->flags & PIPILO_OP_WRITES))
+        return fail(err, PIPILO_EINVALID, "ops.%s touches files, which a request may not", name);
+    if (op == NULL || strcmp(name, "image_embedding.timm") != 0)
+        return pipilo_callable_create(out, name, positional, positional_count, keywords, values,
+                                      keyword_count, err);
+    const char *model = model_of(positional, positional_count, keywords, values, keyword_count);
+    if (model == NULL)
+        return fail(err, PIPILO_EINVALID,
+                    "in a request ops.%s takes the name of a model that is served, and no more",
+                    name);
+    const struct room *room = embedder_find(pipelines->embedder, model);
+    if (room == NULL)
+        return fail(err, PIPILO_ENOTFOUND, "no model '%.100s' is served; GET /v1/models lists them",
+                    model);
+    return room_callable(room, out, err);
+}
+
+int pipelines_parse(const struct pipelines *pipelines, const char *text, pipilo_pipeline **out,
+                    struct pipilo_error *err)
+{
+    struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
+    options.callable = allowed_callable;
+    options.cookie = (void *)(uintptr_t)pipelines;
+    if (strlen(text) > TEXT_BYTES)
+        return fail(err, PIPILO_EINVALID, "the pipeline is longer than 64 KB");
+    return pipilo_pipeline_parse_with(out, text, &options, err);
+}
+
+// What is loaded at the start is the operator's own: any call, and a model by any name. One that is
+// served is the very one.
+static int own_callable(void *cookie, pipilo_callable **out, const char *name,
+                        pipilo_value *const *positional, size_t positional_count,
+                        const char *const *keywords, pipilo_value *const *values,
+                        size_t keyword_count, struct pipilo_error *err)
+{
+    const struct pipelines *pipelines = cookie;
+    const char *model = model_of(positional, positional_count, keywords, values, keyword_count);
+    const struct room *room = strcmp(name, "image_embedding.timm") == 0 && model != NULL
+                                  ? embedder_find(pipelines->embedder, model)
+                                  : NULL;
+    if (room != NULL)
+        return room_callable(room, out, err);
+    return pipilo_callable_create(out, name, positional, positional_count, keywords, values,
+                                  keyword_count, err);
+}
+
+int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pipilo_error *err)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
+    size_t length = strspn(assignment, letters);
+    options.callable = own_callable;
+    options.cookie = pipelines;
+    if (length == 0 || assignment[length] != '=' || length > 64 ||
+        pipelines->named_count == MOST_NAMED ||
+        pipelines_find(pipelines, assignment, length) != NULL)
+        return fail(err, PIPILO_EINVALID,
+                    "--pipeline takes NAME=PIPELINE, a name of letters, digits, _ and - that is "
+                    "not there yet, not '%.100s'",
+                    assignment);
+    struct named *named = &pipelines->named[pipelines->named_count];
+    int result =
+        pipilo_pipeline_parse_with(&named->pipeline, assignment + length + 1, &options, err);
+    if (result < 0)
+        return result;
+    named->name = strndup(assignment, length);
+    if (named->name == NULL) {
+        pipilo_pipeline_unref(&named->pipeline);
+        return fail(err, PIPILO_ENOMEM, "no memory for the pipeline '%.100s'", assignment);
+    }
+    pipelines->named_count++;
+    return 0;
+}
+
+pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *name, size_t length)
+{
+    for (size_t i = 0; i < pipelines->named_count; i++) {
+        const struct named *named = &pipelines->named[i];
+        if (strncmp(named->name, name, length) == 0 && named->name[length] == '\0')
+            return named->pipeline;
+    }
+    return NULL;
+}
+
+const char *pipelines_name(const struct pipelines *pipelines, size_t index)
+{
+    return index < pipelines->named_count ? pipelines->named[index].name : NULL;
+}
+
+// --- runs ----------------------------------------------------------------------------------------
+
+static void end_item(struct pipelines *pipelines, struct pipeline_item *item)
+{
+    struct pipeline_job *job = item->job;
+    struct pipeline_job **link = &pipelines->first;
+    item->ended = true;
+    if (--job->left > 0)
+        return;
+    while (*link != job)
+        link = &(*link)->next;
+    *link = job->next;
+    if (*link == NULL)
+        pipelines->end = link;
+    atomic_fetch_sub(&pipelines->jobs, 1);
+    job->done(job);
+}
+
+static void take_row(struct running *running, const pipilo_row *row)
+{
+    struct pipeline_item *item = (struct pipeline_item *)running;
+    if (item->error.code == 0)
+        item->job->row(item, row);
+    // An answer that grows past all bounds is not finished.
+    if (item->rows.failed && item->error.code == 0) {
+        item->error = (struct pipilo_error){ PIPILO_ELIMIT, "", "the answer is too large" };
+        pipilo_run_cancel(running->run);
+    }
+}
+
+static void run_ended(struct running *running, const struct pipilo_error *err)
+{
+    struct pipeline_item *item = (struct pipeline_item *)running;
+    struct pipelines *pipelines = item->job->owner;
+    pipelines->active--;
+    if (err != NULL && item->error.code == 0)
+        item->error = *err;
+    end_item(pipelines, item);
+}
+
+static void start_item(struct pipelines *pipelines, struct pipeline_item *item)
+{
+    struct pipeline_job *job = item->job;
+    item->started = true;
+    item->running.row = take_row;
+    item->running.ended = run_ended;
+    int result = runner_start(pipelines->runner, &item->running, job->pipeline, item->inputs,
+                              pipilo_pipeline_input_count(job->pipeline), &item->error);
+    if (result == 0)
+        pipelines->active++;
+    else
+        end_item(pipelines, item);
+}
+
+// The next run of the first job that has one.
+static struct pipeline_item *next_item(struct pipelines *pipelines)
+{
+    for (struct pipeline_job *job = pipelines->first; job != NULL; job = job->next)
+        if (job->begun < job->count)
+            return &job->items[job->begun++];
+    return NULL;
+}
+
+static void expire(struct pipelines *pipelines, struct pipeline_job *job)
+{
+    const struct pipilo_error late = { PIPILO_ETIMEOUT, "", "it took longer than a request may" };
+    // A job goes with its last item, so that one is ended last and nothing of it is touched after.
+    for (size_t i = 0; i < job->begun; i++)
+        if (!job->items[i].ended && job->items[i].error.code == 0) {
+            job->items[i].error = late;
+            pipilo_run_cancel(job->items[i].running.run);
+        }
+    size_t waiting = job->count - job->begun;
+    for (; waiting > 0; waiting--) {
+        struct pipeline_item *item = &job->items[job->begun++];
+        item->error = late;
+        end_item(pipelines, item);
+    }
+}
+
+static void tick(void *cookie, int64_t now)
+{
+    struct pipelines *pipelines = cookie;
+    struct pipeline_item *item;
+    for (struct pipeline_job *job = pipelines->first, *next; job != NULL; job = next) {
+        next = job->next;
+        if (now > job->deadline)
+            expire(pipelines, job);
+    }
+    while (pipelines->active < MOST_ACTIVE && (item = next_item(pipelines)) != NULL)
+        start_item(pipelines, item);
+}
+
+static void admit(struct errand *errand)
+{
+    struct pipeline_job *job =
+        (struct pipeline_job *)((char *)errand - offsetof(struct pipeline_job, errand));
+    struct pipelines *pipelines = job->owner;
+    *pipelines->end = job;
+    pipelines->end = &job->next;
+}
+
+bool pipelines_submit(struct pipelines *pipelines, struct pipeline_job *job)
+{
+    if (atomic_fetch_add(&pipelines->jobs, 1) >= MOST_JOBS) {
+        atomic_fetch_sub(&pipelines->jobs, 1);
+        return false;
+    }
+    job->owner = pipelines;
+    job->next = NULL;
+    job->begun = 0;
+    job->left = job->count;
+    job->errand.call = admit;
+    runner_call(pipelines->runner, &job->errand);
+    return true;
+}
+
+struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder)
+{
+    struct pipelines *pipelines = calloc(1, sizeof *pipelines);
+    if (pipelines == NULL)
+        return NULL;
+    pipelines->runner = runner;
+    pipelines->embedder = embedder;
+    pipelines->end = &pipelines->first;
+    runner_add_tick(runner, (struct runner_tick){ tick, pipelines });
+    return pipelines;
+}
+
+void pipelines_destroy(struct pipelines *pipelines)
+{
+    for (size_t i = 0; pipelines != NULL && i < pipelines->named_count; i++) {
+        free(pipelines->named[i].name);
+        pipilo_pipeline_unref(&pipelines->named[i].pipeline);
+    }
+    free(pipelines);
+}

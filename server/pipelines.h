@@ -1,0 +1,64 @@
+// pipelines.h: pipelines that requests run: those loaded at the start, by name, and those that a
+// request brings as text.
+//
+// A text from a request may call operators that touch no file, and image_embedding.timm with the
+// name of a model that is served and nothing else: its settings are the server's.
+//
+// Threads: pipelines_submit from any; a job's `done` is called on the runner's thread.
+#ifndef SERVER_PIPELINES_H
+#define SERVER_PIPELINES_H
+
+#include <stdbool.h>
+
+#include "embedder.h"
+#include "runner.h"
+#include "text.h"
+
+struct pipelines;
+
+// One run of a job.
+struct pipeline_item {
+    struct running running;
+    struct pipeline_job *job;
+    pipilo_value **inputs;     // as many as the pipeline takes
+    struct text rows;          // what the job's `row` added
+    struct pipilo_error error; // code 0: it ended well
+    bool started, ended;
+};
+
+struct pipeline_job {
+    pipilo_pipeline *pipeline;
+    struct pipeline_item *items;
+    size_t count;
+    int64_t deadline; // of clock_now
+    void (*row)(struct pipeline_item *item, const pipilo_row *row);
+    void (*done)(struct pipeline_job *job);
+    void *cookie;
+
+    // The pipelines' own.
+    struct pipelines *owner;
+    struct errand errand;
+    struct pipeline_job *next;
+    size_t begun, left;
+};
+
+// NULL: no memory. Neither the runner nor the embedder is destroyed with it.
+struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder);
+void pipelines_destroy(struct pipelines *pipelines); // no job may be under way; NULL is allowed
+
+// "NAME=TEXT", before requests come. Errors: PIPILO_EINVALID, and those of the text.
+int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pipilo_error *err);
+
+// The pipeline of that name (`length` bytes; borrowed), or NULL; and the nth name, or NULL.
+pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *name, size_t length);
+const char *pipelines_name(const struct pipelines *pipelines, size_t index);
+
+// A request's text as a pipeline of the caller's. Errors: PIPILO_EPIPELINE, PIPILO_EINVALID for
+// what is not allowed.
+int pipelines_parse(const struct pipelines *pipelines, const char *text, pipilo_pipeline **out,
+                    struct pipilo_error *err);
+
+// Gives the job over; false where too many wait already.
+bool pipelines_submit(struct pipelines *pipelines, struct pipeline_job *job);
+
+#endif
