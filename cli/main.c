@@ -9,6 +9,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "decoding.h"
 #include "help.h"
 #include "say.h"
 
@@ -109,6 +110,7 @@ int main(int argc, char **argv)
     // What is left are threads that wait and a model nobody uses. To take the engine apart piece
     // by piece takes a tenth of the time that a picture takes; the kernel takes back all at once.
     if (all_given_back()) {
+        decoding_end();
         status = finish_output(status);
         fflush(stderr);
         _exit(status);

@@ -7,6 +7,7 @@
 #include <pipilo/pipilo.h>
 
 #include "commands.h"
+#include "decoding.h"
 #include "memory.h"
 #include "say.h"
 
@@ -159,6 +160,8 @@ static int run_search(const void *stored, char **operands, int count)
     if (question.options->exact && question.options->index != NULL)
         return say_usage("search", "--exact and --index exclude each other");
     int status = memory_from_environment("search");
+    if (status == 0)
+        status = decoding_from_environment("search");
     if (status != 0)
         return status;
     return search(&question, operands[0], &err) < 0 ? say_error(&err) : 0;

@@ -1,12 +1,15 @@
-// decoding.h: how pictures are decoded in this process: how long one may take.
+// decoding.h: how pictures are decoded in this process: how long one may take, and whether in
+// helper processes.
 //
 //     struct pipilo_decoding decoding = PIPILO_DECODING_INIT;
 //     decoding.time_limit = 10; // seconds
+//     decoding.isolate = 1;
 //     if (pipilo_decoding_set(&decoding, &err) < 0)
 //         ...
 //
-// What is not set is taken from the environment (PIPILO_TIME_LIMIT), else it is off.
-// docs/images.md has more of it.
+// What is not set is taken from the environment (PIPILO_TIME_LIMIT, PIPILO_ISOLATE), else it is
+// off. docs/images.md says what a time limit does, docs/reliability.md what helpers are and are
+// not.
 //
 // Threads: any.
 #ifndef PIPILO_DECODING_H
@@ -25,8 +28,14 @@ struct pipilo_decoding {
     uint32_t struct_size;
     // Seconds that decoding one picture may take; one that takes longer is PIPILO_ETIMEOUT. The
     // clock is looked at between rows: what a library does in one go ends first. Below 0: no limit.
-    // 0: as the environment says.
+    // 0: as the environment says. Helpers are ended a second later, whatever they are doing; where
+    // no limit is set, theirs is 120 seconds.
     double time_limit;
+    // 1: pictures are decoded in helper processes, so that a decoder that crashes or hangs costs a
+    // row. -1: they are not. 0: as the environment says. Each thread that decodes has one, a child
+    // of this process; it is kept until this is -1, pipilo_trim or pipilo_close, or memory is
+    // short.
+    int32_t isolate;
 };
 
 #define PIPILO_DECODING_INIT                           \
@@ -34,13 +43,15 @@ struct pipilo_decoding {
         .struct_size = sizeof(struct pipilo_decoding), \
     }
 
-// Sets all of it, for pictures whose decoding begins afterwards. Errors: PIPILO_EINVALID for a time
-// limit that is no number, over a year, or a text in the environment that is none and would be
-// used.
+// Sets all of it, for pictures whose decoding begins afterwards. Where helpers are wanted the first
+// is started, and nothing is set where that fails. Errors: PIPILO_EINVALID for a time limit that is
+// no number or over a year, and for a text in the environment that means nothing and would be used;
+// PIPILO_ENOTFOUND where there is no program pipilo-decoder; PIPILO_EIO where it cannot be started
+// or cannot give up its rights.
 PIPILO_API int pipilo_decoding_set(const struct pipilo_decoding *decoding,
                                    struct pipilo_error *err);
 
-// What holds: `time_limit` is below 0 where there is none.
+// What holds: `isolate` is 1 or -1, `time_limit` below 0 where there is none.
 PIPILO_API void pipilo_decoding_get(struct pipilo_decoding *decoding);
 
 #ifdef __cplusplus

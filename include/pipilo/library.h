@@ -68,10 +68,14 @@ struct pipilo_stats {
     uint64_t memory_used, memory_peak, memory_total, memory_soft, memory_hard, memory_critical;
     // How often each state began, and rows that became errors because memory was critical.
     uint64_t entered_ok, entered_soft, entered_hard, entered_critical, rows_refused;
+
+    // Helper processes (decoding.h) since the start: started, and crashed or ended for taking long.
+    uint64_t helpers_started, helpers_lost;
 };
 PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 
-// Drops what is idle: models nobody uses, free heap. Returns how many models were dropped.
+// Drops what is idle: models nobody uses, helper processes, free heap. Returns how many models were
+// dropped.
 PIPILO_API size_t pipilo_trim(void);
 
 // Stops the threads, drops every cache and checks that nothing is alive. Errors: PIPILO_EBUSY,

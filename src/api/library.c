@@ -13,6 +13,7 @@
 #include "core/live.h"
 #include "flow/pool.h"
 #include "flow/registry.h"
+#include "image/isolate/helper.h"
 #include "model/engine.h"
 #include "model/model.h"
 #include "ops/process.h"
@@ -78,12 +79,14 @@ void pipilo_stats(struct pipilo_stats *stats)
         .entered_critical = memory.entered[PIPILO_MEMORY_CRITICAL],
         .rows_refused = memory.refused,
     };
+    plo_helpers_count(&now.helpers_started, &now.helpers_lost);
     memcpy(stats, &now, stats->struct_size < sizeof now ? stats->struct_size : sizeof now);
 }
 
 size_t pipilo_trim(void)
 {
     size_t dropped = plo_model_cache_drop();
+    plo_helpers_drop();
     plo_alloc_trim();
     return dropped;
 }
@@ -109,6 +112,7 @@ static int fail_alive(struct pipilo_error *err)
 int pipilo_close(struct pipilo_error *err)
 {
     plo_pool_stop();
+    plo_helpers_stop();
     plo_model_cache_drop();
     PLO_TRY(fail_alive(err));
     plo_registry_reset();

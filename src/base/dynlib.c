@@ -2,8 +2,12 @@
 #include "base/dynlib.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/alloc.h"
 
 int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *symbols, size_t count,
                     char *why, size_t why_size)
@@ -27,4 +31,17 @@ int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *sy
         memcpy(symbols[i].slot, &address, sizeof address);
     }
     return 0;
+}
+
+char *plo_dynlib_beside(const char *relative)
+{
+    static const char here = 0;
+    Dl_info info;
+    if (dladdr(&here, &info) == 0 || info.dli_fname == NULL)
+        return NULL;
+    char self[PATH_MAX];
+    if (realpath(info.dli_fname, self) == NULL)
+        return NULL;
+    char *slash = strrchr(self, '/');
+    return plo_format("%.*s/%s", (int)(slash - self), self, relative);
 }

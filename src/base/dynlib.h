@@ -16,4 +16,8 @@ struct plo_dynlib_symbol {
 int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *symbols, size_t count,
                     char *why, size_t why_size);
 
+// The path of `relative` to the folder of the shared object, or program, that pipilo is part of;
+// the caller frees it. NULL where that cannot be told.
+char *plo_dynlib_beside(const char *relative);
+
 #endif

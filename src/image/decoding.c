@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "core/fail.h"
 #include "core/log.h"
+#include "image/isolate/helper.h"
 
 #define SECOND       INT64_C(1000000000)
 #define MOST_SECONDS (366.0 * 24 * 3600)
@@ -18,7 +19,9 @@
 
 static struct {
     double time_limit;
-    struct pipilo_error err; // code 0: it is not set, or could be read
+    bool isolate;
+    // Code 0: it is not set, or could be read.
+    struct pipilo_error limit_err, isolate_err;
 } environment;
 
 static int check_limit(double seconds, struct pipilo_error *err)
@@ -28,7 +31,18 @@ static int check_limit(double seconds, struct pipilo_error *err)
     return plo_fail(err, PIPILO_EINVALID, "a time limit is a number of seconds, a year at most");
 }
 
-static void read_environment(void)
+static void read_isolate(void)
+{
+    const char *text = getenv("PIPILO_ISOLATE");
+    if (text == NULL || *text == '\0')
+        return;
+    environment.isolate = strcmp(text, "1") == 0;
+    if (!environment.isolate && strcmp(text, "0") != 0)
+        plo_fail(&environment.isolate_err, PIPILO_EINVALID, "PIPILO_ISOLATE is 0 or 1, not '%.64s'",
+                 text);
+}
+
+static void read_limit(void)
 {
     const char *text = getenv("PIPILO_TIME_LIMIT");
     if (text == NULL || *text == '\0')
@@ -36,10 +50,16 @@ static void read_environment(void)
     char *end = NULL;
     double seconds = strtod(text, &end);
     if (*end != '\0' || seconds <= 0 || check_limit(seconds, NULL) < 0)
-        plo_fail(&environment.err, PIPILO_EINVALID,
+        plo_fail(&environment.limit_err, PIPILO_EINVALID,
                  "PIPILO_TIME_LIMIT is a number of seconds, not '%.64s'", text);
     else
         environment.time_limit = seconds;
+}
+
+static void read_environment(void)
+{
+    read_limit();
+    read_isolate();
 }
 
 static void read_environment_once(void)
@@ -51,13 +71,47 @@ static void read_environment_once(void)
 // --- what holds ----------------------------------------------------------------------------------
 
 static _Atomic int64_t given_limit; // ns; 0: as the environment says, below: none
+static atomic_int given_isolate;    // 0: as the environment says, below: no
 
 // What is not used is told once.
 static void complain(void)
 {
     static atomic_flag told = ATOMIC_FLAG_INIT;
-    if (environment.err.code < 0 && !atomic_flag_test_and_set(&told))
-        plo_log("%s", environment.err.message);
+    const struct pipilo_error *errors[] = { &environment.limit_err, &environment.isolate_err };
+    if (atomic_flag_test_and_set(&told))
+        return;
+    for (size_t i = 0; i < PLO_COUNT(errors); i++)
+        if (errors[i]->code < 0)
+            plo_log("%s", errors[i]->message);
+}
+
+bool plo_decoding_apart(void)
+{
+    int given = atomic_load_explicit(&given_isolate, memory_order_relaxed);
+    if (given != 0)
+        return given > 0;
+    read_environment_once();
+    complain();
+    return environment.isolate;
+}
+
+void plo_decoding_set_limit(int64_t limit)
+{
+    atomic_store(&given_limit, limit > 0 ? limit : -1);
+}
+
+void plo_decoding_set_apart(bool apart)
+{
+    atomic_store(&given_isolate, apart ? 1 : -1);
+}
+
+// A helper is started, so that whoever wants them learns now why there are none.
+static int try_helper(struct pipilo_error *err)
+{
+    struct plo_helper *helper = NULL;
+    PLO_TRY(plo_helper_take(&helper, false, err));
+    plo_helper_give(&helper);
+    return 0;
 }
 
 int64_t plo_decoding_limit(void)
@@ -77,13 +131,21 @@ int pipilo_decoding_set(const struct pipilo_decoding *decoding, struct pipilo_er
     memcpy(&own, decoding, size);
     PLO_TRY(check_limit(own.time_limit, err));
     read_environment_once();
-    if (own.time_limit == 0 && environment.err.code < 0)
-        return plo_fail(err, PIPILO_EINVALID, "%s", environment.err.message);
+    if (own.time_limit == 0 && environment.limit_err.code < 0)
+        return plo_fail(err, PIPILO_EINVALID, "%s", environment.limit_err.message);
+    if (own.isolate == 0 && environment.isolate_err.code < 0)
+        return plo_fail(err, PIPILO_EINVALID, "%s", environment.isolate_err.message);
+    bool apart = own.isolate > 0 || (own.isolate == 0 && environment.isolate);
+    if (apart)
+        PLO_TRY(try_helper(err));
+    else
+        plo_helpers_drop();
     int64_t limit = (int64_t)(own.time_limit * (double)SECOND);
     // A limit below a nanosecond is none that could be kept.
     atomic_store(&given_limit, own.time_limit < 0                 ? -1
                                : limit == 0 && own.time_limit > 0 ? 1
                                                                   : limit);
+    atomic_store(&given_isolate, own.isolate);
     return 0;
 }
 
@@ -93,6 +155,7 @@ void pipilo_decoding_get(struct pipilo_decoding *decoding)
     struct pipilo_decoding now = {
         .struct_size = decoding->struct_size,
         .time_limit = limit > 0 ? (double)limit / (double)SECOND : -1,
+        .isolate = plo_decoding_apart() ? 1 : -1,
     };
     memcpy(decoding, &now, now.struct_size < sizeof now ? now.struct_size : sizeof now);
 }

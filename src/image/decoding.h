@@ -1,4 +1,4 @@
-// decoding.h: how this process decodes: the time a picture may take (the public side is
+// decoding.h: how this process decodes: the time a picture may take, and where (the public side is
 // <pipilo/decoding.h>). Threads: any.
 #ifndef PLO_IMAGE_DECODING_H
 #define PLO_IMAGE_DECODING_H
@@ -10,6 +10,13 @@
 
 // The limit in nanoseconds; 0: none.
 int64_t plo_decoding_limit(void);
+
+// Whether pictures are decoded in helpers.
+bool plo_decoding_apart(void);
+
+// For a helper, which is told how it decodes. A limit of 0: none.
+void plo_decoding_set_limit(int64_t limit);
+void plo_decoding_set_apart(bool apart);
 
 // One picture's time.
 struct plo_deadline {

@@ -27,6 +27,16 @@ struct plo_image {
 // Remembers what a header said, unless it is known.
 void plo_image_keep_info(struct plo_image *image, const struct plo_image_info *info);
 
+// The orientation to be applied, and the size that comes of it: as stored where it is ignored.
+uint8_t plo_image_upright(const struct plo_image_info *info,
+                          const struct plo_decode_options *options, uint32_t *width,
+                          uint32_t *height);
+
+// The plan for an upright picture of that size, within the limits.
+int plo_image_plan(const struct plo_preprocess *p, uint32_t width, uint32_t height,
+                   const struct plo_decode_options *options, struct plo_preprocess_plan *plan,
+                   struct pipilo_error *err);
+
 void plo_image_pixels_info(const struct plo_pixels *pixels, struct plo_image_info *info);
 
 #endif

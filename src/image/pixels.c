@@ -4,6 +4,7 @@
 
 #include "core/fail.h"
 #include "image/codecs/codec.h"
+#include "image/isolate/isolate.h"
 #include "image/normalise.h"
 #include "image/object.h"
 #include "image/resize.h"
@@ -65,6 +66,16 @@ static const struct plo_decode_options *effective(const struct plo_image *image,
     return image->bound ? &image->options : options;
 }
 
+uint8_t plo_image_upright(const struct plo_image_info *info,
+                          const struct plo_decode_options *options, uint32_t *width,
+                          uint32_t *height)
+{
+    bool ignore = ignores_orientation(info, options);
+    *width = ignore ? info->stored_width : info->width;
+    *height = ignore ? info->stored_height : info->height;
+    return ignore ? 1 : info->orientation;
+}
+
 // Everything but the opening of the decoder, which wants to know the scale.
 static int reading_init(struct reading *reading, struct plo_image *image,
                         const struct plo_decode_options *options, struct plo_image_scratch *scratch,
@@ -89,10 +100,8 @@ static int reading_init(struct reading *reading, struct plo_image *image,
         PLO_TRY(plo_codec_probe(&decoder->codec, &input, &reading->info, err));
         plo_image_keep_info(image, &reading->info);
     }
-    bool ignore = ignores_orientation(&reading->info, options);
-    reading->orientation = ignore ? 1 : reading->info.orientation;
-    reading->width = ignore ? reading->info.stored_width : reading->info.width;
-    reading->height = ignore ? reading->info.stored_height : reading->info.height;
+    reading->orientation =
+        plo_image_upright(&reading->info, options, &reading->width, &reading->height);
     return 0;
 }
 
@@ -204,23 +213,41 @@ static int run_window(struct reading *reading, const struct plo_preprocess *p,
     return pass_rest(decoder, err);
 }
 
-static int plan_of(const struct reading *reading, const struct plo_preprocess *p,
-                   struct plo_preprocess_plan *plan, struct pipilo_error *err)
+int plo_image_plan(const struct plo_preprocess *p, uint32_t width, uint32_t height,
+                   const struct plo_decode_options *options, struct plo_preprocess_plan *plan,
+                   struct pipilo_error *err)
 {
-    PLO_TRY(plo_codec_check_limits(reading->width, reading->height, reading->decoder.options, err));
-    PLO_TRY(plo_preprocess_plan(p, reading->width, reading->height, plan, err));
-    if ((uint64_t)plan->width * plan->height > reading->decoder.options->max_pixels)
+    PLO_TRY(plo_codec_check_limits(width, height, options, err));
+    PLO_TRY(plo_preprocess_plan(p, width, height, plan, err));
+    if ((uint64_t)plan->width * plan->height > options->max_pixels)
         return plo_fail(err, PIPILO_ELIMIT, "%u x %u pixels would come out, the limit is %llu",
-                        plan->width, plan->height,
-                        (unsigned long long)reading->decoder.options->max_pixels);
+                        plan->width, plan->height, (unsigned long long)options->max_pixels);
     return 0;
 }
 
+static int plan_of(const struct reading *reading, const struct plo_preprocess *p,
+                   struct plo_preprocess_plan *plan, struct pipilo_error *err)
+{
+    return plo_image_plan(p, reading->width, reading->height, reading->decoder.options, plan, err);
+}
+
+static void leave_place(void *cookie, uint8_t *data, size_t size)
+{
+    (void)cookie;
+    (void)data;
+    (void)size;
+}
+
 static int create_pixels(struct plo_pixels *out, uint32_t width, uint32_t height,
-                         enum plo_color color, struct pipilo_error *err)
+                         enum plo_color color, struct plo_image_scratch *scratch,
+                         struct pipilo_error *err)
 {
     size_t size = 3 * (size_t)width * height;
-    struct plo_buf *owner = plo_buf_create(size);
+    if (scratch->place != NULL && size > scratch->place_size)
+        return plo_fail(err, PIPILO_EIO, "the picture changed while it was read");
+    struct plo_buf *owner = scratch->place != NULL
+                                ? plo_buf_wrap(scratch->place, size, leave_place, NULL)
+                                : plo_buf_create(size);
     if (owner == NULL)
         return plo_fail_nomem(err, size);
     *out = (struct plo_pixels){
@@ -228,6 +255,53 @@ static int create_pixels(struct plo_pixels *out, uint32_t width, uint32_t height
     };
     return 0;
 }
+
+// --- in a helper ---------------------------------------------------------------------------------
+
+static int end_apart(const struct plo_image *image, int result, struct pipilo_error *err)
+{
+    if (result < 0 && image->bound)
+        plo_fail_where(err, image->where);
+    return result;
+}
+
+// Pixels of one's own, as the request says.
+static int pixels_apart(struct plo_image *image, struct plo_helper_request *request,
+                        const struct plo_decode_options *options, enum plo_color color,
+                        struct plo_pixels *out, struct pipilo_error *err)
+{
+    struct plo_isolated isolated;
+    request->options = *effective(image, options);
+    request->color = color;
+    int result = plo_isolate_decode(&isolated, image, request, err);
+    if (result == 0) {
+        result = plo_isolated_keep(&isolated, color, out, err);
+        plo_isolated_end(&isolated);
+    }
+    return end_apart(image, result, err);
+}
+
+// The window from the helper; it is normalised here.
+static int tensor_apart(struct plo_image *image, const struct plo_preprocess *p,
+                        const struct plo_decode_options *options, float *out,
+                        struct pipilo_error *err)
+{
+    struct plo_isolated isolated;
+    struct plo_helper_request request;
+    memset(&request, 0, sizeof request);
+    request.verb = PLO_HELPER_WINDOW;
+    request.options = *effective(image, options);
+    request.preprocess = *p;
+    request.preprocess.color = PLO_COLOR_RGB;
+    int result = plo_isolate_decode(&isolated, image, &request, err);
+    if (result == 0) {
+        plo_normalise(p, isolated.data, (size_t)isolated.width * isolated.height, out);
+        plo_isolated_end(&isolated);
+    }
+    return end_apart(image, result, err);
+}
+
+// --- windows -------------------------------------------------------------------------------------
 
 // A window by a plan that is given, or, where it is NULL, by the one of `p`.
 static int make_window(struct plo_image *image, const struct plo_preprocess *p,
@@ -256,7 +330,7 @@ static int make_window(struct plo_image *image, const struct plo_preprocess *p,
     }
     if (result < 0)
         goto out;
-    result = create_pixels(&pixels, plan.width, plan.height, p->color, err);
+    result = create_pixels(&pixels, plan.width, plan.height, p->color, scratch, err);
     if (result < 0)
         goto out;
     result = run_window(&reading, p, &plan, pixels.owner->data, err);
@@ -276,7 +350,13 @@ int plo_image_window(struct plo_image *image, const struct plo_preprocess *p,
                      struct plo_pixels *out, struct pipilo_error *err)
 {
     PLO_TRY(plo_preprocess_check(p, err));
-    return make_window(image, p, NULL, options, scratch, out, err);
+    if (!plo_isolate_takes(image))
+        return make_window(image, p, NULL, options, scratch, out, err);
+    struct plo_helper_request request;
+    memset(&request, 0, sizeof request);
+    request.verb = PLO_HELPER_WINDOW;
+    request.preprocess = *p;
+    return pixels_apart(image, &request, options, p->color, out, err);
 }
 
 int plo_image_resize(struct plo_image *image, uint32_t width, uint32_t height,
@@ -306,7 +386,16 @@ int plo_image_crop(struct plo_image *image, uint32_t left, uint32_t top, uint32_
         return plo_fail(err, PIPILO_EINVALID, "a crop of %u x %u pixels", width, height);
     p.color = color;
     exact.fast = false;
-    return make_window(image, &p, &plan, &exact, scratch, out, err);
+    if (!plo_isolate_takes(image))
+        return make_window(image, &p, &plan, &exact, scratch, out, err);
+    struct plo_helper_request request;
+    memset(&request, 0, sizeof request);
+    request.verb = PLO_HELPER_CROP;
+    request.left = left;
+    request.top = top;
+    request.width = width;
+    request.height = height;
+    return pixels_apart(image, &request, &exact, color, out, err);
 }
 
 int plo_image_tensor(struct plo_image *image, const struct plo_preprocess *p,
@@ -320,6 +409,8 @@ int plo_image_tensor(struct plo_image *image, const struct plo_preprocess *p,
     if (!plo_preprocess_size(p, &width, &height))
         return plo_fail(err, PIPILO_EINVALID,
                         "the preprocessing gives a size that depends on the picture");
+    if (plo_isolate_takes(image))
+        return tensor_apart(image, p, options, out, err);
     int result = reading_init(&reading, image, options, scratch, err);
     if (result == 0)
         result = plan_of(&reading, p, &plan, err);
@@ -377,6 +468,12 @@ int plo_image_pixels(struct plo_image *image, enum plo_color color,
 {
     struct reading reading;
     struct plo_pixels pixels = { 0 };
+    if (plo_isolate_takes(image)) {
+        struct plo_helper_request request;
+        memset(&request, 0, sizeof request);
+        request.verb = PLO_HELPER_PIXELS;
+        return pixels_apart(image, &request, options, color, out, err);
+    }
     int result = reading_init(&reading, image, options, scratch, err);
     if (result == 0)
         result =
@@ -384,7 +481,7 @@ int plo_image_pixels(struct plo_image *image, enum plo_color color,
     if (result == 0)
         result = plo_decoder_open(&reading.decoder, err);
     if (result == 0)
-        result = create_pixels(&pixels, reading.width, reading.height, color, err);
+        result = create_pixels(&pixels, reading.width, reading.height, color, scratch, err);
     if (result == 0)
         result = place_rows(&reading, &pixels, err);
     if (result == 0) {
@@ -418,14 +515,13 @@ uint64_t plo_image_need(struct plo_image *image, const struct plo_preprocess *ta
         need += info.bytes;
     if (target == NULL)
         return need + 3 * (uint64_t)info.width * info.height;
-    bool ignore = ignores_orientation(&info, options);
-    uint32_t width = ignore ? info.stored_width : info.width;
-    uint32_t height = ignore ? info.stored_height : info.height;
+    uint32_t width = 0, height = 0;
+    uint8_t orientation = plo_image_upright(&info, options, &width, &height);
     if (plo_preprocess_plan(target, width, height, &plan, NULL) < 0)
         return 0;
     struct plo_resize_request request = { .stored_width = info.stored_width,
                                           .stored_height = info.stored_height,
-                                          .orientation = ignore ? 1 : info.orientation,
+                                          .orientation = orientation,
                                           .filter = target->filter };
     if (visible(&plan, &request, NULL))
         need += plo_resize_need(&request);

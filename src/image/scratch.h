@@ -31,6 +31,10 @@ struct plo_image_scratch {
         bool kept; // by plo_scratch_keep, and nobody asked for the slot since
     } slots[PLO_SCRATCH_SLOTS];
     size_t codec_bytes; // what PLO_SCRATCH_CODEC should have for the next picture
+
+    // Where pixels go that come out, or NULL: into a buffer of their own. It outlives them.
+    uint8_t *place;
+    size_t place_size;
 };
 
 // At least `size` bytes on a 64-byte boundary, what they held being lost; NULL when out of memory.

@@ -33,8 +33,9 @@ class Refused(Exception):
 class Pixels:
     """A running tests/tools/pixels."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, **environment):
+        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=os.environ | environment)
 
     def ask(self, verb, path, *words, exif="exif", speed="exact"):
         line = " ".join(str(w) for w in (verb, exif, speed, path, *words)) + "\n"
@@ -53,9 +54,13 @@ class Pixels:
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
-@pytest.fixture(scope="module")
-def pipilo():
-    tool = Pixels()
+APART = {"PIPILO_ISOLATE": "1", "PIPILO_TIME_LIMIT": "600",
+         "PIPILO_DECODER": str(BUILD / "src/image/pipilo-decoder")}
+
+
+@pytest.fixture(scope="module", params=[{}, APART], ids=["here", "apart"])
+def pipilo(request):
+    tool = Pixels(**request.param)
     yield tool
     tool.process.stdin.close()
     assert tool.process.wait(10) == 0

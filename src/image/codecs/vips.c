@@ -13,7 +13,9 @@
 
 #include "base/dynlib.h"
 #include "core/fail.h"
+#include "image/codecs/vips.h"
 #include "image/exif.h"
+#include "image/isolate/isolate.h"
 
 // --- the library ---------------------------------------------------------------------------------
 
@@ -109,6 +111,11 @@ static int need_library(struct pipilo_error *err)
     if (!ready)
         return plo_fail(err, PIPILO_EFORMAT, "this format needs libvips: %s", why_not);
     return 0;
+}
+
+int plo_vips_prepare(struct pipilo_error *err)
+{
+    return need_library(err);
 }
 
 // The first line of libvips's messages. They are kept for the process, not for the picture, so that
@@ -288,7 +295,11 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
     if (head == NULL)
         return plo_fail(err, PIPILO_EIO, "the file cannot be read");
     info->format = format_of(head, size);
-    if (info->format != PLO_IMAGE_TIFF || !probe_tiff(input, info))
+    if (info->format == PLO_IMAGE_TIFF && probe_tiff(input, info))
+        ;
+    else if (plo_decoding_apart())
+        PLO_TRY(plo_isolate_probe(input, info, err));
+    else
         PLO_TRY(input->data != NULL ? probe_bytes(input->data, (size_t)input->size, info, err)
                                     : probe_file(input, info, err));
     info->state_bytes = state_bytes(info);

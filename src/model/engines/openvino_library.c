@@ -2,7 +2,6 @@
 #include "model/engines/openvino_library.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,26 +27,13 @@ static char *library_in(const char *folder)
     return path;
 }
 
-// The folder `relative` beside the shared object (or program) this code is part of.
-static char *folder_beside(const char *relative)
-{
-    Dl_info info;
-    if (dladdr(&given_folder, &info) == 0 || info.dli_fname == NULL)
-        return NULL;
-    char self[PATH_MAX];
-    if (realpath(info.dli_fname, self) == NULL)
-        return NULL;
-    char *slash = strrchr(self, '/');
-    return plo_format("%.*s/%s", (int)(slash - self), self, relative);
-}
-
 // The library beside an installed pipilo, or that of the build tree, or the system's.
 static char *find_library(void)
 {
     static const char *const beside[] = { "pipilo/openvino", "../lib/pipilo/openvino" };
     char *path = NULL;
     for (size_t i = 0; path == NULL && i < PLO_COUNT(beside); i++) {
-        char *folder = folder_beside(beside[i]);
+        char *folder = plo_dynlib_beside(beside[i]);
         if (folder != NULL)
             path = library_in(folder);
         plo_free(folder);
