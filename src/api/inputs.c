@@ -7,16 +7,23 @@
 #include "core/fail.h"
 #include "source/source.h"
 
-enum { ASK_EVERY = 256 }; // inputs between two questions whether to go on
-
 // A member of an archive tells that there is one; counting on would mean to read it.
 static int count_items(int64_t *out, struct plo_source *source, bool (*go_on)(void *cookie),
                        void *cookie, struct pipilo_error *err)
 {
+    enum { ASK_EVERY = 256 }; // calls between two questions whether to go on
     int64_t count = 0;
-    for (;;) {
+    for (int calls = 1;; calls++) {
         struct plo_item item;
         int result = plo_source_next(source, &item, err);
+        if (go_on != NULL && (result == PLO_SOURCE_LATER || calls % ASK_EVERY == 0) &&
+            !go_on(cookie)) {
+            if (result == 1)
+                plo_item_reset(&item);
+            return plo_fail(err, PIPILO_ECANCELED, "counting was stopped");
+        }
+        if (result == PLO_SOURCE_LATER)
+            continue;
         if (result <= 0) {
             *out = count;
             return result;
@@ -28,8 +35,6 @@ static int count_items(int64_t *out, struct plo_source *source, bool (*go_on)(vo
             return 0;
         }
         count++;
-        if (go_on != NULL && count % ASK_EVERY == 0 && !go_on(cookie))
-            return plo_fail(err, PIPILO_ECANCELED, "counting was stopped");
     }
 }
 
@@ -37,9 +42,9 @@ int pipilo_inputs_count(int64_t *out, const char *const *inputs, size_t count,
                         const char *files_from, bool (*go_on)(void *cookie), void *cookie,
                         struct pipilo_error *err)
 {
-    struct plo_source_options options = { .inputs = inputs,
-                                          .count = count,
-                                          .files_from = files_from };
+    struct plo_source_options options = {
+        .inputs = inputs, .count = count, .files_from = files_from, .pauses = true
+    };
     struct plo_source *source = NULL;
     struct stat status;
     *out = -1;

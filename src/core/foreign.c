@@ -1,6 +1,7 @@
 // foreign.c: another language's objects as values, beside values, and as the owners of memory (the
 // public side is <pipilo/sys/foreign.h>).
 #include <pipilo/sys/foreign.h>
+#include <pipilo/sys/op.h>
 
 #include "core/fail.h"
 #include "core/value.h"
@@ -126,5 +127,8 @@ int pipilo_value_next(const pipilo_value *iterator, pipilo_value **out, struct p
     if (iterator->kind != PIPILO_ITERATOR)
         return plo_fail(err, PIPILO_EINVALID, "a value of kind %s is no iterator",
                         pipilo_kind_name(iterator->kind));
-    return iterator->as.object.class->next(iterator->as.object.object, out, err);
+    int result = PIPILO_LATER;
+    while (result == PIPILO_LATER)
+        result = iterator->as.object.class->next(iterator->as.object.object, out, err);
+    return result;
 }

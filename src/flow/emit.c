@@ -72,7 +72,7 @@ static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t 
 }
 
 // Draws items from an iterator with the run unlocked and gives how many there were; sets *end where
-// there are no more, which is after a failure too.
+// there are no more, which is after a failure too. None, and no end: there may be later.
 static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value **items, size_t most,
                    bool *end)
 {
@@ -86,6 +86,8 @@ static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value *
         struct pipilo_error reason = { 0 };
         pipilo_value *item = NULL;
         int result = iterator->as.object.class->next(iterator->as.object.object, &item, &reason);
+        if (result == PIPILO_LATER)
+            break;
         if (result < 0)
             item = error_value(node, &reason);
         *end = result < 0 || item == NULL;
@@ -98,7 +100,7 @@ static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value *
     return count;
 }
 
-// Hands on items of the row's value; sets *end after the last.
+// Hands on items of the row's value; sets *end after the last. PIPILO_LATER where there was none.
 static int emit_items(struct plo_node *node, struct plo_call *call, bool *end,
                       struct pipilo_error *err)
 {
@@ -131,7 +133,7 @@ static int emit_items(struct plo_node *node, struct plo_call *call, bool *end,
             result = emit_row(node, items[i], err);
         pipilo_value_unref(&items[i]);
     }
-    return result;
+    return count == 0 && !*end ? PIPILO_LATER : result;
 }
 
 // Takes the first call out of the list and keeps it for the next one.
@@ -160,9 +162,12 @@ int plo_node_emit(struct plo_node *node, struct pipilo_error *err)
             retire(node);
             continue;
         }
-        if (node->plan->iteration == PIPILO_FLAT_MAP)
-            PLO_TRY(emit_items(node, call, &end, err));
-        else if (node->plan->iteration == PIPILO_FILTER)
+        if (node->plan->iteration == PIPILO_FLAT_MAP) {
+            int result = emit_items(node, call, &end, err);
+            // Whoever drives the run looks at its clock and its signals before the next try.
+            if (result != 0)
+                return result == PIPILO_LATER ? 0 : result;
+        } else if (node->plan->iteration == PIPILO_FILTER)
             PLO_TRY(emit_kept(node, call, call->emitted, err));
         else
             PLO_TRY(emit_row(node, call->out[call->emitted], err));

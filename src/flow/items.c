@@ -178,7 +178,10 @@ int plo_drain(pipilo_value **value, size_t lists, struct pipilo_error *err)
     pipilo_value *item = NULL, *list = NULL;
     const struct plo_class *class = (*value)->as.object.class;
     int result;
-    while ((result = class->next((*value)->as.object.object, &item, err)) == 0 && item != NULL) {
+    while ((result = class->next((*value)->as.object.object, &item, err)) == PIPILO_LATER ||
+           (result == 0 && item != NULL)) {
+        if (result == PIPILO_LATER)
+            continue;
         result = append(&items, item, err);
         if (result < 0)
             break;

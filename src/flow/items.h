@@ -3,6 +3,8 @@
 #ifndef PLO_FLOW_ITEMS_H
 #define PLO_FLOW_ITEMS_H
 
+#include <pipilo/sys/op.h>
+
 #include "core/value.h"
 
 // The next item of a list, tensor (its rows), string (its characters) or bytes (numbers), owned by

@@ -102,16 +102,21 @@ static int find_writer(struct reader *reader, struct pipilo_error *err)
     return 0;
 }
 
+// Unchanged rows that are passed over before somebody else has a word.
+enum { MOST_PASSED = 128 };
+
 static int reader_next(void *iterator, pipilo_value **out, struct pipilo_error *err)
 {
     struct reader *reader = iterator;
     *out = NULL;
     PLO_TRY(find_writer(reader, err));
-    for (;;) {
+    for (int passed = 0; passed < MOST_PASSED; passed++) {
         struct plo_item item;
         int64_t row = -1;
         int result = plo_source_next(reader->source, &item, err);
         count_skipped(reader);
+        if (result == PLO_SOURCE_LATER)
+            return PIPILO_LATER;
         if (result <= 0)
             return result;
         if (reader->writer != NULL)
@@ -125,6 +130,7 @@ static int reader_next(void *iterator, pipilo_value **out, struct pipilo_error *
         PLO_TRY(result);
         atomic_fetch_add(&skipped.unchanged, 1);
     }
+    return PIPILO_LATER;
 }
 
 static void reader_release(void *iterator)
@@ -177,6 +183,7 @@ static int reader_init(struct reader *reader, const struct read_dir *own, pipilo
     PLO_TRY(copy_option(&reader->update, own->update, err));
     options.inputs = reader->names;
     options.files_from = reader->files_from;
+    options.pauses = true;
     return plo_source_open(&reader->source, &options, err);
 }
 

@@ -249,7 +249,9 @@ int plo_folder_next(struct plo_folder *folder, struct plo_item *item, struct pip
         if (result != 0)
             return result;
     }
-    while (folder->depth > 0) {
+    for (int looked = 0; folder->depth > 0; looked++) {
+        if (looked == PLO_SOURCE_STRETCH)
+            return PLO_SOURCE_LATER;
         struct level *top = &folder->levels[folder->depth - 1];
         if (top->next == top->count) {
             level_free(top);

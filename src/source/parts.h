@@ -15,6 +15,9 @@ struct plo_folder;
 int plo_folder_open(struct plo_folder **out, const char *path, struct plo_source_counts *counts,
                     struct pipilo_error *err);
 
+// Entries that a reader looks at before it returns PLO_SOURCE_LATER.
+enum { PLO_SOURCE_STRETCH = 128 };
+
 // As plo_source_next.
 int plo_folder_next(struct plo_folder *folder, struct plo_item *item, struct pipilo_error *err);
 

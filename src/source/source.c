@@ -106,7 +106,8 @@ static int start_input(struct plo_source *source, const char *name, bool expand,
     return 1;
 }
 
-// The next item of what is being expanded: 1, or 0 where nothing is or it has ended.
+// The next item of what is being expanded: 1, PLO_SOURCE_LATER, or 0 where nothing is or it has
+// ended.
 static int expand_next(struct plo_source *source, struct plo_item *item, struct pipilo_error *err)
 {
     int result = 0;
@@ -126,7 +127,9 @@ static int expand_next(struct plo_source *source, struct plo_item *item, struct 
     return result;
 }
 
-// Starts the next match, argument or line. Returns 2 where there is none left.
+enum { NONE_LEFT = PLO_SOURCE_LATER + 1 };
+
+// Starts the next match, argument or line, or returns NONE_LEFT.
 static int start_next(struct plo_source *source, struct plo_item *item, struct pipilo_error *err)
 {
     if (source->globbed) {
@@ -139,12 +142,12 @@ static int start_next(struct plo_source *source, struct plo_item *item, struct p
     if (source->next_input < source->options.count)
         return start_input(source, source->options.inputs[source->next_input++], true, item, err);
     if (source->list == NULL)
-        return 2;
+        return NONE_LEFT;
     const char *name = NULL;
     bool cut = false;
     int result = plo_list_next(source->list, &name, &cut, err);
     if (result <= 0)
-        return result < 0 ? result : 2;
+        return result < 0 ? result : NONE_LEFT;
     if (!cut)
         return start_input(source, name, true, item, err);
     PLO_TRY(plo_item_init(item, name, err));
@@ -159,8 +162,10 @@ int plo_source_next(struct plo_source *source, struct plo_item *item, struct pip
         int result = expand_next(source, item, err);
         if (result == 0)
             result = start_next(source, item, err);
+        if (result == PLO_SOURCE_LATER && !source->options.pauses)
+            continue;
         if (result != 0)
-            return result == 2 ? 0 : result;
+            return result == NONE_LEFT ? 0 : result;
     }
 }
 

@@ -54,7 +54,12 @@ struct plo_source_options {
     // the end of a line goes too where nothing is called so.
     const char *files_from;
     uint64_t picture_limit; // bytes of a picture in an archive; 0: PLO_SOURCE_PICTURE_LIMIT
+    // plo_source_next returns now and then before it has found an item: a million empty folders, or
+    // members of no picture, take long.
+    bool pauses;
 };
+
+enum { PLO_SOURCE_LATER = 2 };
 
 // A member of a tar sample that is no picture.
 struct plo_item_member {
@@ -103,7 +108,8 @@ struct plo_source_counts {
 int plo_source_open(struct plo_source **out, const struct plo_source_options *options,
                     struct pipilo_error *err);
 
-// Fills `item` (what it held is not freed) and returns 1; 0 at the end. Negative where the source
+// Fills `item` (what it held is not freed) and returns 1; 0 at the end; PLO_SOURCE_LATER, where the
+// options allow that, to be called again. Negative where the source
 // itself is broken: PIPILO_ENOMEM, PIPILO_EIO for a list that cannot be read further. A bad input
 // is no such failure: it is an item with an error. After an error the source may only be closed.
 int plo_source_next(struct plo_source *source, struct plo_item *item, struct pipilo_error *err);

@@ -273,10 +273,12 @@ static int take_entry(struct plo_tar *tar, struct pipilo_error *err)
     return result;
 }
 
-// Reads on until a sample is complete or the archive ends.
+// Reads on until a sample is complete or the archive ends, or for a while: PLO_SOURCE_LATER.
 static int read_sample(struct plo_tar *tar, struct pipilo_error *err)
 {
-    while (!tar->ready) {
+    for (int looked = 0; !tar->ready; looked++) {
+        if (looked == PLO_SOURCE_STRETCH)
+            return PLO_SOURCE_LATER;
         if (tar->entry == NULL) {
             int result = lib.archive_read_next_header(tar->archive, &tar->entry);
             if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
@@ -351,7 +353,9 @@ static int next(struct plo_tar *tar, struct plo_item *item, struct pipilo_error 
             sample_clear(tar);
         if (tar->ended)
             break;
-        PLO_TRY(read_sample(tar, err));
+        int result = read_sample(tar, err);
+        if (result != 0)
+            return result;
     }
     if (tar->failure.code == 0)
         return 0;

@@ -183,12 +183,18 @@ CALL(call_pair)
 struct generator {
     int64_t at, end, fail_at;
     bool pairs;
+    bool asked; // the item to come
 };
 
 static int generator_next(void *iterator, pipilo_value **out, struct pipilo_error *err)
 {
     struct generator *generator = iterator;
     *out = NULL;
+    // Each third item is not there at once; an end below 0 never comes.
+    generator->asked = !generator->asked;
+    if (generator->end < 0 || (generator->at % 3 == 1 && generator->asked))
+        return PIPILO_LATER;
+    generator->asked = false;
     if (generator->at == generator->end)
         return 0;
     int64_t x = generator->at++;
@@ -203,7 +209,7 @@ static int generate(pipilo_value **out, int64_t end, int64_t fail_at, bool pairs
     struct generator *generator = calloc(1, sizeof *generator);
     if (generator == NULL)
         return PIPILO_ENOMEM;
-    *generator = (struct generator){ 0, end, fail_at, pairs };
+    *generator = (struct generator){ .end = end, .fail_at = fail_at, .pairs = pairs };
     int result = pipilo_value_create_iterator(out, generator, generator_next, free, err);
     if (result < 0)
         free(generator);

@@ -132,6 +132,10 @@ struct pipilo_operator {
 // bad name or table, PIPILO_ENOMEM.
 PIPILO_API int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_error *err);
 
+// What an iterator's `next` may return where it has worked for a while and found nothing yet: it is
+// called again, and meanwhile a run can be stopped.
+#define PIPILO_LATER 1
+
 // An iterator value for flat_map: `next` gives *out = a value the caller owns, or NULL at the end;
 // `release` frees `iterator` with the last reference. A failure of `next` becomes an error row and
 // ends the iteration. On failure the iterator remains the caller's.

@@ -172,6 +172,24 @@ static void canceled(void **state)
     pipilo_pipeline_unref(&p);
 }
 
+// An iterator that never finds anything keeps nobody from stopping the run.
+static void canceled_without_an_item(void **state)
+{
+    (void)state;
+    bool ended = true;
+    struct pipilo_error err = { 0 };
+    pipilo_row *row = NULL;
+    pipilo_pipeline *p = parse("pipe.input('n').flat_map('n', 'x', ops.t.range()).output('x')");
+    pipilo_run *run = start(p, -1);
+    assert_int_equal(pipilo_run_next_within(run, 30, &row, &ended, &err), 0);
+    assert_null(row);
+    assert_false(ended);
+    pipilo_run_cancel(run);
+    assert_int_equal(pipilo_run_next(run, &row, &err), PIPILO_ECANCELED);
+    pipilo_run_unref(&run);
+    pipilo_pipeline_unref(&p);
+}
+
 static void times_out(void **state)
 {
     (void)state;
@@ -518,6 +536,7 @@ int main(void)
         cmocka_unit_test(eight_threads),
         cmocka_unit_test(dropped_early),
         cmocka_unit_test(canceled),
+        cmocka_unit_test(canceled_without_an_item),
         cmocka_unit_test(times_out),
         cmocka_unit_test(flushes),
         cmocka_unit_test(waits_for_the_budget),

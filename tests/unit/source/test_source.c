@@ -187,6 +187,34 @@ static void test_long_lists(void **state)
     plo_source_close(source);
 }
 
+// A million folders without a picture do not keep who asks until the last of them.
+static void test_pauses_without_an_item(void **state)
+{
+    (void)state;
+    const char *inputs[] = { "deep" };
+    struct plo_source_options options = { .inputs = inputs, .count = 1, .pauses = true };
+    struct plo_source *source = NULL;
+    struct plo_item item;
+    assert_int_equal(mkdir("deep", 0777), 0);
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "deep/%04d", i);
+        assert_int_equal(mkdir(name, 0777), 0);
+    }
+    put_text("deep/x.jpg", "1");
+    assert_int_equal(plo_source_open(&source, &options, NULL), 0);
+    int pauses = 0, result = 0;
+    while ((result = plo_source_next(source, &item, NULL)) == PLO_SOURCE_LATER)
+        pauses++;
+    assert_int_equal(result, 1);
+    assert_string_equal(item.source, "deep/x.jpg");
+    plo_item_reset(&item);
+    assert_int_equal(plo_source_next(source, &item, NULL), 0);
+    plo_source_close(source);
+    assert_in_range(pauses, 8, 100);
+    assert_string_equal(WALK("deep"), "deep/x.jpg");
+}
+
 static void test_bad_lists(void **state)
 {
     (void)state;
@@ -254,6 +282,7 @@ int main(void)
         TEST(test_patterns),
         TEST(test_lists),
         TEST(test_long_lists),
+        TEST(test_pauses_without_an_item),
         TEST(test_bad_lists),
         TEST(test_unreadable_folder),
         TEST(test_deep_folders),
