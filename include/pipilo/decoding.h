@@ -51,7 +51,7 @@ struct pipilo_decoding {
 PIPILO_API int pipilo_decoding_set(const struct pipilo_decoding *decoding,
                                    struct pipilo_error *err);
 
-// What holds: `isolate` is 1 or -1, `time_limit` below 0 where there is none.
+// What was set, as it was set.
 PIPILO_API void pipilo_decoding_get(struct pipilo_decoding *decoding);
 
 #ifdef __cplusplus

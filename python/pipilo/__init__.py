@@ -22,6 +22,7 @@ import types
 
 from . import _core
 from .data_queue import ColumnType, DataQueue, Empty
+from .decoding import decoding
 from .memory import MemoryEvent, memory, set_threads, stats, trim
 from .ops import ops
 from .pipe import Pipeline, RuntimePipeline, pipe
@@ -79,6 +80,7 @@ __all__ = [
     "Pipeline",
     "RuntimePipeline",
     "as_towhee",
+    "decoding",
     "embed",
     "embed_stream",
     "memory",

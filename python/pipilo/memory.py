@@ -242,7 +242,8 @@ def stats() -> dict[str, int]:
     memory_state: 0 while there is enough, then 1 (soft), 2 (hard), 3 (critical); memory_used,
     memory_peak, memory_total, memory_soft, memory_hard, memory_critical: bytes, as the marks count them.
     entered_ok, entered_soft, entered_hard, entered_critical: how often each state began. rows_refused:
-    rows that are errors because it was critical.
+    rows that are errors because it was critical. helpers_started, helpers_lost: helper processes
+    (pipilo.decoding), and those that crashed or took too long.
     """
     return _core.stats()
 

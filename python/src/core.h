@@ -194,6 +194,7 @@ int plopy_columns_init(PyObject *module);
 int plopy_arrow_items_init(PyObject *module);
 int plopy_models_init(PyObject *module);
 int plopy_memory_init(PyObject *module);
+int plopy_decoding_init(PyObject *module);
 
 // Makes a heap type of the spec and adds it to the module under its name.
 int plopy_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out);

@@ -81,6 +81,8 @@ static PyObject *stats(PyObject *module, PyObject *unused)
         { "entered_hard", (int64_t)s.entered_hard },
         { "entered_critical", (int64_t)s.entered_critical },
         { "rows_refused", (int64_t)s.rows_refused },
+        { "helpers_started", (int64_t)s.helpers_started },
+        { "helpers_lost", (int64_t)s.helpers_lost },
     };
     PyObject *all = PyDict_New();
     for (size_t i = 0; all != NULL && i < sizeof rows / sizeof rows[0]; i++) {
@@ -248,7 +250,7 @@ static int module_exec(PyObject *module)
         plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0 ||
         plopy_table_init(module) < 0 || plopy_columns_init(module) < 0 ||
         plopy_arrow_items_init(module) < 0 || plopy_models_init(module) < 0 ||
-        plopy_memory_init(module) < 0)
+        plopy_memory_init(module) < 0 || plopy_decoding_init(module) < 0)
         return -1;
     return 0;
 }

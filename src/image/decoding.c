@@ -151,11 +151,10 @@ int pipilo_decoding_set(const struct pipilo_decoding *decoding, struct pipilo_er
 
 void pipilo_decoding_get(struct pipilo_decoding *decoding)
 {
-    int64_t limit = plo_decoding_limit();
     struct pipilo_decoding now = {
         .struct_size = decoding->struct_size,
-        .time_limit = limit > 0 ? (double)limit / (double)SECOND : -1,
-        .isolate = plo_decoding_apart() ? 1 : -1,
+        .time_limit = (double)atomic_load(&given_limit) / (double)SECOND,
+        .isolate = atomic_load(&given_isolate),
     };
     memcpy(decoding, &now, now.struct_size < sizeof now ? now.struct_size : sizeof now);
 }

@@ -20,11 +20,12 @@
 
 // --- the program ---------------------------------------------------------------------------------
 
-// Beside an installed library, in a wheel, beside an installed program, and in the build tree.
+// Beside an installed library, in a wheel, beside an installed program, and in the build tree of
+// the library and of the package.
 static char *find_program(void)
 {
     static const char *const places[] = { "pipilo/" PROGRAM, PROGRAM, "../lib/pipilo/" PROGRAM,
-                                          "../image/" PROGRAM };
+                                          "../image/" PROGRAM, "../src/image/" PROGRAM };
     const char *setting = getenv("PIPILO_DECODER");
     if (setting != NULL && *setting != '\0')
         return plo_strdup(setting);

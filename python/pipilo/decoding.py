@@ -1,0 +1,70 @@
+"""How pictures are decoded: how long one may take, and whether in helper processes."""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from . import _core
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["decoding"]
+
+_lock = _thread.allocate_lock()  # held while settings are changed
+
+
+def _begin_anew() -> None:
+    global _lock
+    _lock = _thread.allocate_lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+class _Settings:
+    """What `decoding` gives: it holds from now on, or until the end of a `with`."""
+
+    def __init__(self, before: tuple[float, int]):
+        self._before = before
+
+    def __enter__(self) -> _Settings:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with _lock:
+            _core.decoding_set(*self._before)
+
+
+def decoding(time_limit: float | None = None, *, isolate: bool | None = None) -> _Settings:
+    """Sets how pictures are decoded in this process.
+
+    `time_limit` is in seconds: a picture that takes longer is an error (TimeoutError). 0 is the default:
+    PIPILO_TIME_LIMIT of the environment, else no limit.
+
+    With `isolate` pictures are decoded in helper processes, children of this one: a picture that makes a
+    decoder crash or hang is an error row, and the process goes on. docs/reliability.md has all of it. The
+    default is PIPILO_ISOLATE of the environment, 1 or 0, else False.
+
+    What is not given stays as it is. As a context manager it brings back what was before.
+    """
+    if isinstance(time_limit, bool) or not isinstance(time_limit, int | float | None):
+        raise TypeError(f"a time limit is a number of seconds, not {time_limit!r}")
+    if not isinstance(isolate, bool | None):
+        raise TypeError(f"isolate is True or False, not {isolate!r}")
+    if time_limit is not None and time_limit < 0:
+        raise ValueError(f"a time limit of {time_limit!r} seconds")
+    with _lock:
+        before = _core.decoding_get()
+        _core.decoding_set(
+            before[0] if time_limit is None else float(time_limit),
+            before[1] if isolate is None else 1 if isolate else -1,
+        )
+    return _Settings(before)
