@@ -40,6 +40,14 @@ int plo_tar_next(struct plo_tar *tar, struct plo_item *item, struct pipilo_error
 
 void plo_tar_close(struct plo_tar *tar);
 
+// --- tar_memory.c ---
+
+enum { PLO_TAR_HEAD = 64 };
+
+// Bytes that unpacking an archive takes whose first bytes (PLO_TAR_HEAD, where there are as many)
+// are these. A part further on that takes more is not seen.
+uint64_t plo_tar_memory(const uint8_t *head, size_t size);
+
 // --- list.c: names in a file or on standard input ---
 
 struct plo_list;

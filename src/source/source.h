@@ -37,6 +37,7 @@
 struct plo_source;
 
 // What a tar sample may hold; beyond it see struct plo_item.
+#define PLO_SOURCE_UNPACK_LIMIT  ((uint64_t)256 << 20) // bytes that unpacking an archive may take
 #define PLO_SOURCE_PICTURE_LIMIT ((uint64_t)256 << 20) // bytes of a sample's pictures together
 #define PLO_SOURCE_MEMBER_LIMIT  ((uint64_t)1 << 20)   // bytes of one other member
 #define PLO_SOURCE_SAMPLE_LIMIT  ((uint64_t)16 << 20)  // bytes of a sample's other members together

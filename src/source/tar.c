@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/dynlib.h"
+#include "core/budget.h"
 #include "core/fail.h"
 #include "source/parts.h"
 
@@ -48,6 +49,7 @@ struct plo_tar {
     struct archive_entry *entry; // read but not yet looked at, or NULL
     locale_t locale;             // UTF-8, so that libarchive gives names unchanged
     uint64_t picture_limit;
+    uint64_t charged; // to the budget, for what libarchive holds
     struct plo_source_counts *counts;
     // The sample being put together or handed out.
     char *key;
@@ -295,6 +297,28 @@ static int read_sample(struct plo_tar *tar, struct pipilo_error *err)
     return 0;
 }
 
+// Charged even where the budget is spent just now: other rows wait then, and no archive is lost.
+static int charge(struct plo_tar *tar, struct pipilo_error *err)
+{
+    uint8_t head[PLO_TAR_HEAD];
+    ssize_t got = pread(tar->fd, head, sizeof head, 0);
+    if (got < 0)
+        return plo_fail_errno(err, -errno, "the archive cannot be read");
+    uint64_t need = plo_tar_memory(head, (size_t)got);
+    if (need > PLO_SOURCE_UNPACK_LIMIT)
+        return plo_fail(err, PIPILO_ELIMIT,
+                        "unpacking the archive takes %llu bytes, the limit is %llu",
+                        (unsigned long long)need, (unsigned long long)PLO_SOURCE_UNPACK_LIMIT);
+    if (need > plo_budget_limit())
+        return plo_fail(
+            err, PIPILO_EBUDGET,
+            "unpacking the archive takes %llu bytes and the memory budget is %llu bytes",
+            (unsigned long long)need, (unsigned long long)plo_budget_limit());
+    plo_budget_adjust((int64_t)need);
+    tar->charged = need;
+    return 0;
+}
+
 static int start_archive(struct plo_tar *tar, struct pipilo_error *err)
 {
     PLO_TRY(load_library(err));
@@ -304,6 +328,7 @@ static int start_archive(struct plo_tar *tar, struct pipilo_error *err)
     struct stat status;
     if (fstat(tar->fd, &status) < 0 || !S_ISREG(status.st_mode))
         return plo_fail(err, PIPILO_EINVALID, "the archive is no regular file");
+    PLO_TRY(charge(tar, err));
     tar->archive = lib.archive_read_new();
     if (tar->archive == NULL)
         return plo_fail_nomem(err, 0);
@@ -383,6 +408,7 @@ void plo_tar_close(struct plo_tar *tar)
     sample_clear(tar);
     if (tar->archive != NULL)
         lib.archive_read_free(tar->archive);
+    plo_budget_adjust(-(int64_t)tar->charged);
     if (tar->fd >= 0)
         close(tar->fd);
     if (tar->locale != (locale_t)0)

@@ -4,6 +4,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "core/budget.h"
+#include "source/parts.h"
+
 struct file {
     const char *name;
     const char *text;
@@ -265,12 +268,82 @@ static void test_no_memory(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_scratch, leave_scratch)
 
+// What libarchive holds is charged while the archive is open.
+static void test_unpacking_is_charged(void **state)
+{
+    (void)state;
+    static const struct {
+        int filter;
+        const char *name, *level;
+        uint64_t least;
+    } kinds[] = {
+        { ARCHIVE_FILTER_NONE, NULL, NULL, 0 },
+        { ARCHIVE_FILTER_GZIP, "gzip", "9", 0 },
+        { ARCHIVE_FILTER_BZIP2, "bzip2", "9", 3600000 },
+        { ARCHIVE_FILTER_XZ, "xz", "0", 256 << 10 },
+        { ARCHIVE_FILTER_XZ, "xz", "6", 8 << 20 },
+        { ARCHIVE_FILTER_XZ, "xz", "9", 64 << 20 },
+    };
+    for (size_t i = 0; i < PLO_COUNT(kinds); i++) {
+        struct archive *archive = archive_write_new();
+        archive_write_set_format_pax_restricted(archive);
+        archive_write_add_filter(archive, kinds[i].filter);
+        if (kinds[i].name != NULL)
+            assert_int_equal(archive_write_set_filter_option(archive, kinds[i].name,
+                                                             "compression-level", kinds[i].level),
+                             ARCHIVE_OK);
+        assert_int_equal(archive_write_open_filename(archive, "c.tar"), ARCHIVE_OK);
+        add(archive, "a.jpg", "1", 1);
+        archive_write_close(archive);
+        archive_write_free(archive);
+
+        const char *inputs[] = { "c.tar" };
+        struct plo_source_options options = { .inputs = inputs, .count = 1 };
+        struct plo_source *source = NULL;
+        struct plo_item item;
+        assert_int_equal(plo_source_open(&source, &options, NULL), 0);
+        assert_int_equal(plo_source_next(source, &item, NULL), 1);
+        assert_int_equal(item.error.code, 0);
+        assert_in_range(plo_budget_used(), kinds[i].least, kinds[i].least + (3 << 20));
+        plo_item_reset(&item);
+        plo_source_close(source);
+        assert_int_equal(plo_budget_used(), 0);
+
+        plo_budget_set(kinds[i].least + 1);
+        assert_string_equal(walk(&options, NULL), "c.tar!out_of_memory_budget");
+        plo_budget_set(0);
+    }
+}
+
+static void test_memory_by_the_first_bytes(void **state)
+{
+    (void)state;
+    const uint64_t base = plo_tar_memory((const uint8_t *)"", 0);
+    // zstd: a window of 128 MiB and an eighth of it, and a single segment of 0x12345678 bytes.
+    const uint8_t window[18] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 17 << 3 | 1 };
+    const uint8_t single[18] = { 0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0x78, 0x56, 0x34, 0x12 };
+    assert_int_equal(plo_tar_memory(window, sizeof window) - base, (128 << 20) + (16 << 20));
+    assert_int_equal(plo_tar_memory(single, sizeof single) - base, 0x12345678);
+    // xz: the x86 filter (4, no properties) before LZMA2 with the largest dictionary; cut anywhere.
+    uint8_t xz[PLO_TAR_HEAD] = { 0xfd, '7', 'z',  'X',  'Z',  0,    0, 1, 0,    0, 0,
+                                 0,    3,   0xc1, 0x80, 0x01, 0x05, 4, 0, 0x21, 1, 40 };
+    assert_int_equal(plo_tar_memory(xz, sizeof xz) - base, UINT64_C(1) << 32);
+    for (size_t size = 0; size < 22; size++)
+        assert_int_equal(plo_tar_memory(xz, size), base);
+    put("huge.tar.xz", xz, sizeof xz);
+    const char *inputs[] = { "huge.tar.xz" };
+    struct plo_source_options options = { .inputs = inputs, .count = 1 };
+    assert_string_equal(walk(&options, NULL), "huge.tar.xz!limit_exceeded");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_samples),
         TEST(test_item_of_a_member),
         TEST(test_compression),
+        TEST(test_unpacking_is_charged),
+        TEST(test_memory_by_the_first_bytes),
         TEST(test_names),
         TEST(test_links_inside),
         TEST(test_limits),
