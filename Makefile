@@ -8,6 +8,7 @@
 #                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
 #                   make bench-search: exact and by an index, beside memory and NumPy
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
+#   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -21,7 +22,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test fuzz test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
+.PHONY: all demo test fuzz tsan test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -39,6 +40,10 @@ test:
 SECONDS = 60
 fuzz:
 	@tools/fuzz.sh --seconds $(SECONDS) $(TARGETS)
+
+tsan:
+	@tools/setup.sh test
+	@tools/tsan.sh all
 
 test-timm:
 	@tools/timm_test.sh

@@ -1,12 +1,13 @@
 #!/bin/sh
 # test.sh: all tests, each stage run whatever the one before it said; the last line counts them.
 #
-# usage: tools/test.sh [STAGE...]      stages: style gcc compare sanitize clang python
+# usage: tools/test.sh [STAGE...]      stages: style gcc compare sanitize tsan clang python
 #
 #   style     what tests/style/check.py checks
 #   gcc       gcc with -Werror, and the C tests with recorded answers
 #   compare   pipilo beside others' work: Pillow, ONNX Runtime, numpy, sqlite3; and the command line
 #   sanitize  the C tests again under ASan and UBSan
+#   tsan      what makes threads, under ThreadSanitizer: a part, `make tsan` is the whole
 #   clang     a clang build with -Werror, and two seconds of every fuzzing target
 #   python    the Python package, as a wheel in an environment of its own
 set -eu
@@ -16,7 +17,7 @@ tools/setup.sh test
 PATH=$PWD/.deps/venv/bin:$PATH
 export PATH
 
-stages=${*:-style gcc compare sanitize clang python}
+stages=${*:-style gcc compare sanitize tsan clang python}
 passed=0
 failed=0
 skipped=0
@@ -52,6 +53,8 @@ stage_sanitize() {
         LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build_and_test build/sanitize
 }
+
+stage_tsan() { tools/tsan.sh; }
 
 stage_clang() {
     tools/fuzz.sh --seconds 2 || return 1

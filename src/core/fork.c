@@ -28,11 +28,7 @@ static void in_child(void)
     for (struct plo_lock *lock = locks; lock != NULL; lock = lock->next) {
         if (lock->begin_anew != NULL)
             lock->begin_anew();
-        // A recursive one belongs to a thread by its number, and the child's is another.
-        if (lock->recursive)
-            lock->mutex = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-        else
-            pthread_mutex_unlock(&lock->mutex);
+        pthread_mutex_unlock(&lock->mutex);
     }
     pthread_mutex_unlock(&list);
 }

@@ -15,22 +15,15 @@
 struct plo_lock {
     pthread_mutex_t mutex;
     void (*begin_anew)(void);
-    bool recursive;
     bool watched; // atomic: known to the handlers of fork()
     struct plo_lock *next;
 };
 
 // A static lock. `begin_anew` (may be NULL: the state holds in the child, too) is called in the
 // child of each fork, before anything else is done there, with the lock held.
-#define PLO_LOCK_INIT(begin_anew)                                 \
-    {                                                             \
-        PTHREAD_MUTEX_INITIALIZER, begin_anew, false, false, NULL \
-    }
-
-// The same for a lock that one thread may take twice.
-#define PLO_LOCK_RECURSIVE_INIT(begin_anew)                                   \
-    {                                                                         \
-        PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, begin_anew, true, false, NULL \
+#define PLO_LOCK_INIT(begin_anew)                          \
+    {                                                      \
+        PTHREAD_MUTEX_INITIALIZER, begin_anew, false, NULL \
     }
 
 void plo_lock_take(struct plo_lock *lock);

@@ -10,25 +10,19 @@
 #include "core/fail.h"
 #include "core/fork.h"
 
-// The lock guards everything below. It is recursive because plo_operators_fill registers operators
-// while the first look-up holds it.
-static struct plo_lock lock = PLO_LOCK_RECURSIVE_INIT(NULL);
+static struct plo_lock lock = PLO_LOCK_INIT(NULL); // guards what follows
 static const struct pipilo_operator **table;
 static size_t count;
 static bool filled;
 
-// Sets `filled` first: the filler comes back here by registering. What a failure left registered is
-// forgotten, so that the next use begins anew.
+// What a failure left registered is forgotten, so that the next use begins anew.
 static int fill_once(struct pipilo_error *err)
 {
-    if (filled)
-        return 0;
-    filled = true;
-    int result = plo_operators_fill(err);
-    if (result < 0) {
-        filled = false;
+    int result = filled ? 0 : plo_operators_fill(err);
+    if (result < 0)
         count = 0;
-    }
+    else
+        filled = true;
     return result;
 }
 
@@ -93,16 +87,21 @@ int plo_registry_check(const struct pipilo_operator *op, struct pipilo_error *er
     return 0;
 }
 
-int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_error *err)
+int plo_registry_add(const struct pipilo_operator *op, struct pipilo_error *err)
 {
     PLO_TRY(plo_registry_check(op, err));
     if (!valid_name(op->name))
         return plo_fail(err, PIPILO_EINVALID,
                         "'%s' is not an operator's name: 'name' or 'category.name'", op->name);
+    return insert(op, err);
+}
+
+int pipilo_operator_register(const struct pipilo_operator *op, struct pipilo_error *err)
+{
     plo_lock_take(&lock);
     int result = fill_once(err);
     if (result == 0)
-        result = insert(op, err);
+        result = plo_registry_add(op, err);
     plo_lock_release(&lock);
     return result;
 }

@@ -6,9 +6,12 @@
 
 #include <pipilo/sys/op.h>
 
-// Registers the built-in operators. Called once, before the registry is first read; defined above
-// flow, by src/ops/operators.c, and by each test program of flow for itself.
+// Registers the built-in operators with plo_registry_add. Called once, before the registry is first
+// read; defined above flow, by src/ops/operators.c, and by each test program of flow for itself.
 int plo_operators_fill(struct pipilo_error *err);
+
+// pipilo_operator_register for plo_operators_fill alone, which is called with the lock held.
+int plo_registry_add(const struct pipilo_operator *op, struct pipilo_error *err);
 
 // The operator, or a PIPILO_ENOTFOUND that names the nearest one.
 int plo_registry_find(const char *name, const struct pipilo_operator **out,

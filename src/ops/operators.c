@@ -15,6 +15,6 @@ int plo_operators_fill(struct pipilo_error *err)
 {
     plo_process_prepare();
     for (size_t i = 0; i < PLO_COUNT(operators); i++)
-        PLO_TRY(pipilo_operator_register(operators[i], err));
+        PLO_TRY(plo_registry_add(operators[i], err));
     return 0;
 }

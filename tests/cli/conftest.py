@@ -40,7 +40,8 @@ class Done:
 @pytest.fixture
 def environment(tmp_path):
     """No model, width or language of the user's."""
-    keep = {"PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD"}
+    keep = {"PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+            "LD_PRELOAD"}
     set_here = {"HOME": str(tmp_path), "TERM": "xterm", "PIPILO_HOME": str(tmp_path / "home")}
     return {name: value for name, value in os.environ.items() if name in keep} | set_here
 

@@ -431,7 +431,7 @@ static const struct pipilo_operator operators[] = {
 int plo_operators_fill(struct pipilo_error *err)
 {
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
-        int result = pipilo_operator_register(&operators[i], err);
+        int result = plo_registry_add(&operators[i], err);
         if (result < 0)
             return result;
     }
