@@ -7,6 +7,7 @@
 
 #include "../server/server.h"
 #include "commands.h"
+#include "decoding.h"
 #include "memory.h"
 #include "say.h"
 
@@ -18,6 +19,7 @@ struct serve_options {
     int64_t threads, batch, batch_wait, timeout, connections, waiting;
     uint64_t body, queue;
     struct memory_options memory;
+    struct decoding_options decoding;
 };
 
 static void say_line(const char *line)
@@ -70,6 +72,8 @@ static int run_serve(const void *stored, char **operands, int count)
     if (options->models.count == 0)
         return say_usage("serve", "there is no model: give -m MODEL");
     int status = memory_begin("serve", &options->memory, true);
+    if (status == 0)
+        status = decoding_begin("serve", &options->decoding);
     if (status != 0)
         return status;
     if (pipilo_set_threads((unsigned)options->threads, &err) < 0)
@@ -130,6 +134,7 @@ static const struct option_row rows[] = {
       .help = "pictures the engine takes at once; 0: what is fastest for it. Another number may "
               "change the last bits of a vector" },
     MEMORY_ROWS(struct serve_options),
+    DECODING_ROWS(struct serve_options),
     { 0 },
 };
 

@@ -55,6 +55,18 @@ def test_bad_pictures_say_what_they_are(server):
     assert got == 400 and json.loads(text)["error"]["param"] == "bad.jpg"
 
 
+def test_pictures_of_strangers_in_helpers(server, serve):
+    apart = serve("-m", "null:8", "--isolate", "--time-limit", "60")
+    files = [picture(0), picture(1, kind="PNG"), picture(2, kind="TIFF"), picture(3, kind="JPEG2000")]
+    for data in files:
+        numpy.testing.assert_array_equal(floats(apart, data), floats(server, data))
+    half = files[0][:len(files[0]) // 2]
+    assert apart.ask("POST", "/embed", half)[2] == server.ask("POST", "/embed", half)[2]
+    late = serve("-m", "null:8", "--time-limit", "0.000001")
+    status, _, text = late.ask("POST", "/embed", files[0])
+    assert status == 504 and json.loads(text)["error"]["code"] == "timeout"
+
+
 def test_bad_pictures_as_rows(server, tmp_path):
     good = picture(4)
     body, headers = form([("good.jpg", good), ("bad.jpg", good[:300]), ("again.jpg", good)])
