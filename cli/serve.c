@@ -12,8 +12,8 @@
 #include "say.h"
 
 struct serve_options {
-    struct option_words models, pipelines;
-    const char *store, *listen, *access_log;
+    struct option_words models, pipelines, origins;
+    const char *store, *listen, *access_log, *keys, *tls_certificate, *tls_key;
     const char *precision, *exif, *device;
     bool fast, normalize;
     int64_t threads, batch, batch_wait, timeout, connections, waiting;
@@ -34,6 +34,10 @@ static struct server_options wanted(const struct serve_options *options)
         .store = options->store,
         .listen = options->listen,
         .access_log = options->access_log,
+        .keys = options->keys,
+        .origin_count = (size_t)options->origins.count,
+        .tls_certificate = options->tls_certificate,
+        .tls_key = options->tls_key,
         .precision = options->precision,
         .exif = options->exif,
         .device = options->device,
@@ -52,6 +56,8 @@ static struct server_options wanted(const struct serve_options *options)
     out.pipeline_count = (size_t)options->pipelines.count;
     for (int i = 0; i < options->pipelines.count; i++)
         out.pipelines[i] = options->pipelines.words[i];
+    for (int i = 0; i < options->origins.count; i++)
+        out.origins[i] = options->origins.words[i];
     for (int i = 0; i < options->models.count; i++)
         out.models[i] = options->models.words[i];
     return out;
@@ -103,6 +109,14 @@ static const struct option_row rows[] = {
       .help = "a pipeline that is served at /NAME and /NAME/batch; given again, a further one" },
     { 'l', "listen", "HOST:PORT", OPTION_STRING, AT(listen), .fallback = "127.0.0.1:8080",
       .help = "where to listen; port 0 takes one that is free" },
+    { 0, "keys", "FILE", OPTION_FILE, AT(keys),
+      .help = "answer only who sends a key of FILE, which has one a line" },
+    { 0, "cors", "ORIGIN", OPTION_TEXTS, AT(origins),
+      .help = "let pages of this site ask, such as https://example.org, or * for all; given again, "
+              "a further one" },
+    { 0, "tls-cert", "FILE", OPTION_FILE, AT(tls_certificate),
+      .help = "serve HTTPS with this certificate, and those that lead to it, as PEM" },
+    { 0, "tls-key", "FILE", OPTION_FILE, AT(tls_key), .help = "the certificate's key, as PEM" },
     { 0, "timeout", "SECONDS", OPTION_INT, AT(timeout), .fallback = "30", .min = 1, .max = 3600,
       .help = "how long a request may take once all of it is here" },
     { 0, "max-body", "SIZE", OPTION_SIZE, AT(body), .fallback = "32M",

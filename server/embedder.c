@@ -392,6 +392,11 @@ void embedder_destroy(struct embedder *embedder)
 
 // --- asking --------------------------------------------------------------------------------------
 
+struct runner *embedder_runner(const struct embedder *embedder)
+{
+    return embedder->runner;
+}
+
 struct room *embedder_room(const struct embedder *embedder, size_t index)
 {
     return index < embedder->count ? embedder->rooms[index] : NULL;
@@ -401,7 +406,8 @@ struct room *embedder_find(const struct embedder *embedder, const char *name)
 {
     for (size_t i = 0; i < embedder->count; i++) {
         struct room *room = embedder->rooms[i];
-        if (name == NULL || strcmp(name, room->info->name) == 0 || strcmp(name, room->spec) == 0)
+        if (name == NULL || strcmp(name, room_info(room)->name) == 0 ||
+            strcmp(name, room->spec) == 0)
             return room;
     }
     return NULL;
@@ -410,7 +416,7 @@ struct room *embedder_find(const struct embedder *embedder, const char *name)
 struct room *embedder_of_fingerprint(const struct embedder *embedder, const char *fingerprint)
 {
     for (size_t i = 0; i < embedder->count; i++)
-        if (strcmp(fingerprint, embedder->rooms[i]->info->fingerprint) == 0)
+        if (strcmp(fingerprint, room_info(embedder->rooms[i])->fingerprint) == 0)
             return embedder->rooms[i];
     return NULL;
 }
@@ -421,7 +427,7 @@ bool embedder_healthy(const struct embedder *embedder, int64_t within, const cha
     for (size_t i = 0; i < embedder->count; i++) {
         if (now - atomic_load(&embedder->rooms[i]->last_good) <= within)
             continue;
-        *stuck = embedder->rooms[i]->info->name;
+        *stuck = room_info(embedder->rooms[i])->name;
         return false;
     }
     return true;

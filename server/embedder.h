@@ -65,6 +65,12 @@ struct room *embedder_find(const struct embedder *embedder, const char *name);
 struct room *embedder_room(const struct embedder *embedder, size_t index); // NULL past the end
 struct room *embedder_of_fingerprint(const struct embedder *embedder, const char *fingerprint);
 
+// Reads the model anew, where it has changed; on failure it stays as it was. One thread at a time.
+// Errors: as embedder_add.
+int room_reload(struct room *room, bool *changed, struct pipilo_error *err);
+struct runner *embedder_runner(const struct embedder *embedder);
+
+// Borrowed as long as the room: also what it was before a reload.
 const struct pipilo_model_info *room_info(const struct room *room);
 const char *room_spec(const struct room *room);
 int64_t room_created(const struct room *room); // seconds since 1970

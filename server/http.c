@@ -15,6 +15,7 @@
 
 #include "access_log.h"
 #include "clock.h"
+#include "gate.h"
 #include "links.h"
 #include "metrics.h"
 #include "routes.h"
@@ -34,6 +35,7 @@ struct http {
     struct MHD_Daemon *daemon;
     struct links *links;
     int listener;
+    char *certificate, *key; // PEM; NULL: no TLS
     char address[96];
 };
 
@@ -110,7 +112,10 @@ static void judge_head(struct exchange *exchange)
 {
     const struct server *server = exchange->server;
     const char *length = exchange_header(exchange, "Content-Length");
-    route_find(exchange);
+    exchange->route = route_of(exchange);
+    // Who may not ask does not learn what there is.
+    if (gate_pass(server->gate, exchange) && exchange->route == NULL)
+        route_missing(exchange);
     if (exchange->status == 0 && atomic_load(&server->draining))
         answer_error(exchange, 503, "busy", NULL, "the server is shutting down");
     if (exchange->status == 0 && length != NULL &&
@@ -364,6 +369,16 @@ static int split_address(const char *text, char *host, size_t size, const char *
     return 0;
 }
 
+bool http_is_loopback(const char *address)
+{
+    char host[256];
+    const char *port;
+    if (split_address(address, host, sizeof host, &port) < 0)
+        return false;
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
 static int bind_first(const struct addrinfo *found)
 {
     int one = 1;
@@ -390,8 +405,8 @@ static void name_address(struct http *http)
     getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
                 NI_NUMERICHOST | NI_NUMERICSERV);
     bool six = strchr(host, ':') != NULL;
-    snprintf(http->address, sizeof http->address, "http://%s%s%s:%s", six ? "[" : "", host,
-             six ? "]" : "", port);
+    snprintf(http->address, sizeof http->address, "%s://%s%s%s:%s",
+             http->key != NULL ? "https" : "http", six ? "[" : "", host, six ? "]" : "", port);
 }
 
 static int open_listener(struct http *http, struct pipilo_error *err)
@@ -413,10 +428,43 @@ static int open_listener(struct http *http, struct pipilo_error *err)
     return 0;
 }
 
+// A file of TLS's, whole; the caller frees it. NULL after the failure.
+static char *read_pem(const char *path, struct pipilo_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
+    if (length < 0)
+        fail(err, file == NULL && errno == ENOENT ? PIPILO_ENOTFOUND : PIPILO_EIO, path,
+             file == NULL ? strerror(errno) : "it cannot be read");
+    if (file != NULL)
+        fclose(file);
+    if (length >= 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int read_tls(struct http *http, struct pipilo_error *err)
+{
+    const struct server_options *options = http->server->options;
+    if (options->tls_certificate == NULL && options->tls_key == NULL)
+        return 0;
+    if (options->tls_certificate == NULL || options->tls_key == NULL)
+        return fail(err, PIPILO_EINVALID, "TLS", "a certificate and its key belong together");
+    http->certificate = read_pem(options->tls_certificate, err);
+    http->key = http->certificate != NULL ? read_pem(options->tls_key, err) : NULL;
+    return http->key != NULL ? 0 : err->code;
+}
+
 static int start_daemon(struct http *http, struct pipilo_error *err)
 {
     const struct server_options *options = http->server->options;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    if (http->key != NULL)
+        flags |= MHD_USE_TLS;
     struct MHD_OptionItem items[] = {
         { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)ignore, NULL },
         { MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)unescape, NULL },
@@ -427,12 +475,18 @@ static int start_daemon(struct http *http, struct pipilo_error *err)
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_BYTES, NULL },
         { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)completed, http },
         { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connected, http },
+        { http->key != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, http->certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, http->key },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, priorities },
         { MHD_OPTION_END, 0, NULL },
     };
     http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, access_request, http, MHD_OPTION_ARRAY,
                                     items, MHD_OPTION_END);
-    return http->daemon != NULL ? 0
-                                : fail(err, PIPILO_EIO, options->listen, "serving did not start");
+    if (http->daemon != NULL)
+        return 0;
+    return http->key != NULL ? fail(err, PIPILO_EINVALID, options->tls_certificate,
+                                    "TLS cannot be served with this certificate and key")
+                             : fail(err, PIPILO_EIO, options->listen, "serving did not start");
 }
 
 int http_start(struct http **out, struct server *server, struct pipilo_error *err)
@@ -442,10 +496,13 @@ int http_start(struct http **out, struct server *server, struct pipilo_error *er
         return fail(err, PIPILO_ENOMEM, "http", "no memory");
     http->server = server;
     http->listener = -1;
-    http->links = links_create(true);
     server->http = http;
-    int result = http->links != NULL ? open_listener(http, err)
+    int result = read_tls(http, err);
+    if (result == 0) {
+        http->links = links_create(http->key == NULL);
+        result = http->links != NULL ? open_listener(http, err)
                                      : fail(err, PIPILO_ENOMEM, "http", "no memory");
+    }
     if (result == 0)
         result = start_daemon(http, err);
     if (result < 0) {
@@ -484,5 +541,7 @@ void http_stop(struct http *http)
     else if (http->listener >= 0)
         close(http->listener);
     links_destroy(http->links);
+    free(http->certificate);
+    free(http->key);
     free(http);
 }

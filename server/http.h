@@ -12,6 +12,9 @@
 
 struct http;
 
+// Whether an address ("HOST:PORT") is of this machine alone.
+bool http_is_loopback(const char *address);
+
 // Listens and serves. Errors: PIPILO_EINVALID (the address is none), PIPILO_EIO (it is taken),
 // PIPILO_ENOMEM.
 int http_start(struct http **out, struct server *server, struct pipilo_error *err);

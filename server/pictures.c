@@ -39,10 +39,11 @@ struct pictures *pictures_create(struct exchange *exchange, struct room *room)
         return NULL;
     }
     pictures->exchange = exchange;
+    pictures->model = room_info(room);
     pictures->job.room = room;
     exchange->work = pictures;
     exchange->forget = forget;
-    exchange->model = room_info(room)->name;
+    exchange->model = pictures->model->name;
     return pictures;
 }
 
@@ -137,7 +138,7 @@ void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *e
 
 size_t pictures_dim(const struct pictures *pictures)
 {
-    return room_info(pictures->job.room)->dim;
+    return pictures->model->dim;
 }
 
 const float *pictures_vector(const struct pictures *pictures, size_t index,
@@ -146,8 +147,13 @@ const float *pictures_vector(const struct pictures *pictures, size_t index,
     struct pipilo_tensor view;
     const pipilo_value *result = pictures->results[index];
     const struct pipilo_error *why = result != NULL ? pipilo_value_error(result) : NULL;
-    if (result != NULL && pipilo_value_tensor(result, &view) && view.dtype == PIPILO_F32)
+    bool vector = result != NULL && pipilo_value_tensor(result, &view) && view.dtype == PIPILO_F32;
+    if (vector && view.shape[0] == pictures->model->dim)
         return view.data;
+    if (vector) {
+        *err = (struct pipilo_error){ PIPILO_EBUSY, "", "the model was replaced; ask again" };
+        return NULL;
+    }
     *err = why != NULL ? *why : (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory" };
     return NULL;
 }

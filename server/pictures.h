@@ -24,6 +24,7 @@ struct picture_size {
 struct pictures {
     struct embed_job job;
     struct exchange *exchange;
+    const struct pipilo_model_info *model; // as it was when the request came
     size_t count, capacity;
     pipilo_value **pictures, **results;
     struct picture_size *sizes; // after pictures_measure

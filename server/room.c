@@ -1,6 +1,7 @@
 // room.c: a model that is served is opened, named and asked (see room.h).
 #include "room.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -119,7 +120,9 @@ static int own_callable(void *cookie, pipilo_callable **out, const char *name,
     return room_callable(cookie, out, err);
 }
 
-static int open_model(struct room *room, struct pipilo_error *err)
+// The model as it is now: what is known of it, and the pipeline that embeds with it.
+static int load(const struct room *room, struct pipilo_model_info **info,
+                pipilo_pipeline **pipeline, struct pipilo_error *err)
 {
     const struct embedder_options *options = room->options;
     struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
@@ -128,19 +131,72 @@ static int open_model(struct room *room, struct pipilo_error *err)
     settings.device = options->device;
     settings.fast = options->fast;
     settings.normalize = options->normalize;
-    int result = pipilo_model_show(&room->info, room->spec, &settings, err);
+    int result = pipilo_model_show(info, room->spec, &settings, err);
     if (result < 0)
         return result;
     struct pipilo_parse_options parsing = PIPILO_PARSE_OPTIONS_INIT;
     parsing.callable = own_callable;
-    parsing.cookie = room;
-    size_t batch = options->batch > 0 ? (size_t)options->batch : room->info->batch;
-    room->batch = batch < 1 ? 1 : batch < MOST_BATCH ? batch : MOST_BATCH;
-    room->created = time(NULL);
-    return pipilo_pipeline_parse_with(&room->pipeline,
+    parsing.cookie = (void *)(uintptr_t)room;
+    return pipilo_pipeline_parse_with(pipeline,
                                       "pipe.input('list').flat_map('list', 'picture', ops.items())"
                                       ".map('picture', 'vector', ops.model()).output('vector')",
                                       &parsing, err);
+}
+
+static int open_model(struct room *room, struct pipilo_error *err)
+{
+    struct pipilo_model_info *info = NULL;
+    int result = load(room, &info, &room->pipeline, err);
+    atomic_store(&room->info, info);
+    if (result < 0)
+        return result;
+    size_t batch = room->options->batch > 0 ? (size_t)room->options->batch : info->batch;
+    room->batch = batch < 1 ? 1 : batch < MOST_BATCH ? batch : MOST_BATCH;
+    room->created = time(NULL);
+    return 0;
+}
+
+// The runner's thread puts the new pipeline in place; runs under way keep the one before.
+struct swap {
+    struct errand errand;
+    struct room *room;
+    pipilo_pipeline *pipeline;
+};
+
+static void swap(struct errand *errand)
+{
+    struct swap *swap = (struct swap *)errand;
+    pipilo_pipeline_unref(&swap->room->pipeline);
+    swap->room->pipeline = swap->pipeline;
+    free(swap);
+}
+
+int room_reload(struct room *room, bool *changed, struct pipilo_error *err)
+{
+    struct pipilo_model_info *info = NULL, *before = atomic_load(&room->info);
+    struct swap *step = calloc(1, sizeof *step);
+    struct retired *retired = calloc(1, sizeof *retired);
+    int result = step != NULL && retired != NULL ? 0 : PIPILO_ENOMEM;
+    if (result == 0)
+        result = load(room, &info, &step->pipeline, err);
+    else
+        *err = (struct pipilo_error){ result, "", "no memory" };
+    *changed = result == 0 && strcmp(info->fingerprint, before->fingerprint) != 0;
+    if (!*changed) {
+        if (step != NULL)
+            pipilo_pipeline_unref(&step->pipeline);
+        pipilo_free(info);
+        free(step);
+        free(retired);
+        return result;
+    }
+    *retired = (struct retired){ room->retired, before };
+    room->retired = retired;
+    step->errand.call = swap;
+    step->room = room;
+    atomic_store(&room->info, info);
+    runner_call(embedder_runner(room->embedder), &step->errand);
+    return 0;
 }
 
 void room_close(struct room **slot)
@@ -150,7 +206,13 @@ void room_close(struct room **slot)
     if (room == NULL)
         return;
     pipilo_pipeline_unref(&room->pipeline);
-    pipilo_free(room->info);
+    while (room->retired != NULL) {
+        struct retired *next = room->retired->next;
+        pipilo_free(room->retired->info);
+        free(room->retired);
+        room->retired = next;
+    }
+    pipilo_free(atomic_load(&room->info));
     free(room->spec);
     free(room);
 }
@@ -179,7 +241,7 @@ int room_open(struct room **out, struct embedder *embedder, const struct embedde
 
 const struct pipilo_model_info *room_info(const struct room *room)
 {
-    return room->info;
+    return atomic_load(&room->info);
 }
 
 const char *room_spec(const struct room *room)

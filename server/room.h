@@ -14,10 +14,11 @@ struct room {
     struct embedder *embedder;
     const struct embedder_options *options;
     char *spec;
-    struct pipilo_model_info *info;
+    struct pipilo_model_info *_Atomic info;
     pipilo_pipeline *pipeline;
     size_t batch;
     int64_t created;
+    struct retired *retired; // of the thread that reloads
     _Atomic int64_t waiting; // pictures submitted and not yet in a run
     _Atomic int64_t last_good;
 
@@ -30,6 +31,12 @@ struct room {
     pipilo_value *canary_picture, *canary_result;
     atomic_bool canary_out;
     int64_t canary_sent;
+};
+
+// What a model was before it was read anew: requests may still look at it.
+struct retired {
+    struct retired *next;
+    struct pipilo_model_info *info;
 };
 
 // Loads the model. Errors: those of image_embedding.timm.

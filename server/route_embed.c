@@ -35,7 +35,7 @@ static void add_row(struct text *text, const struct pictures *pictures, size_t i
 
 static void answer_rows(struct exchange *exchange, const struct pictures *pictures)
 {
-    const struct pipilo_model_info *info = room_info(pictures->job.room);
+    const struct pipilo_model_info *info = pictures->model;
     struct text *text = &exchange->answer;
     text_add(text, "{\"model\": ");
     text_add_json(text, info->name);
@@ -67,8 +67,7 @@ static void answer_bare(struct exchange *exchange, const struct pictures *pictur
     exchange->status = 200;
     exchange->type = bare;
     answer_header(exchange, "X-Pipilo-Shape", "%zu, %zu", pictures->count, dim);
-    answer_header(exchange, "X-Pipilo-Fingerprint", "%s",
-                  room_info(pictures->job.room)->fingerprint);
+    answer_header(exchange, "X-Pipilo-Fingerprint", "%s", pictures->model->fingerprint);
 }
 
 static void finish(struct exchange *exchange)

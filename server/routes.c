@@ -25,23 +25,26 @@ static bool matches(const struct route *route, const struct exchange *exchange)
     return strcmp(route->path, path) == 0;
 }
 
-void route_find(struct exchange *exchange)
+const struct route *route_of(const struct exchange *exchange)
 {
-    char allowed[64] = "";
     bool head = strcmp(exchange->method, "HEAD") == 0;
     const char *method = head ? "GET" : exchange->method;
+    for (size_t i = 0; i < COUNT; i++)
+        if (matches(routes[i], exchange) && strcmp(routes[i]->method, method) == 0)
+            return routes[i];
+    return NULL;
+}
+
+void route_missing(struct exchange *exchange)
+{
+    char allowed[64] = "";
     for (size_t i = 0; i < COUNT; i++) {
-        if (!matches(routes[i], exchange))
+        const char *method = routes[i]->method;
+        if (!matches(routes[i], exchange) || strstr(allowed, method) != NULL ||
+            strlen(allowed) + strlen(method) + 3 > sizeof allowed)
             continue;
-        if (strcmp(routes[i]->method, method) == 0) {
-            exchange->route = routes[i];
-            return;
-        }
-        if (strstr(allowed, routes[i]->method) == NULL &&
-            strlen(allowed) + strlen(routes[i]->method) + 3 < sizeof allowed) {
-            strncat(allowed, allowed[0] != '\0' ? ", " : "", 3);
-            strncat(allowed, routes[i]->method, 16);
-        }
+        strncat(allowed, allowed[0] != '\0' ? ", " : "", 3);
+        strncat(allowed, method, 16);
     }
     if (allowed[0] == '\0') {
         answer_error(exchange, 404, "not_found", NULL, "there is nothing at %.200s",

@@ -6,8 +6,9 @@
 
 #include "exchange.h"
 
-// Finds the route; where there is none, answers 404 or 405.
-void route_find(struct exchange *exchange);
+// The route of a request, or NULL; then route_missing answers 404 or 405.
+const struct route *route_of(const struct exchange *exchange);
+void route_missing(struct exchange *exchange);
 
 // A route's place for the metrics; the last place stands for no route.
 size_t route_index(const struct route *route);

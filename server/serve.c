@@ -13,6 +13,7 @@
 
 #include "access_log.h"
 #include "clock.h"
+#include "gate.h"
 #include "http.h"
 
 // Beyond the time-out of a request, for its answer to be read.
@@ -110,6 +111,9 @@ static int open_all(struct server *server, struct pipilo_error *err)
         result = open_store(server, err);
     if (result == 0)
         result = access_log_open(options->access_log, err);
+    if (result == 0)
+        result = gate_create(&server->gate, options->keys, options->origins, options->origin_count,
+                             http_is_loopback(options->listen), err);
     if (result == 0) {
         embedder_begin(server->embedder);
         result = http_start(&server->http, server, err);
@@ -125,11 +129,31 @@ static int wait_signal(const sigset_t *signals)
     return signal > 0 ? signal : 0;
 }
 
+// Keys and models, as they are now; what cannot be read stays as it was.
+static void reload(struct server *server)
+{
+    struct pipilo_error err = { 0 };
+    struct room *room;
+    if (gate_reload(server->gate, &err) < 0)
+        say(server, "the keys stay as they were: %s", err.message);
+    for (size_t i = 0; (room = embedder_room(server->embedder, i)) != NULL; i++) {
+        bool changed = false;
+        if (room_reload(room, &changed, &err) < 0)
+            say(server, "%s stays as it was: %s", room_info(room)->name, err.message);
+        else if (changed)
+            say(server, "%s: %zu values a picture, anew", room_info(room)->name,
+                room_info(room)->dim);
+    }
+    say(server, "keys and models are read anew");
+}
+
 static void serve(struct server *server, const sigset_t *signals)
 {
     for (;;) {
         int signal = wait_signal(signals);
         http_watch(server->http);
+        if (signal == SIGHUP)
+            reload(server);
         if (signal == SIGTERM || signal == SIGINT) {
             say(server, "stopping: requests that were accepted are answered first");
             return;
@@ -163,6 +187,7 @@ static void close_all(struct server *server)
     runner_destroy(server->runner);
     pipelines_destroy(server->pipelines);
     embedder_destroy(server->embedder);
+    gate_destroy(server->gate);
     access_log_close();
 }
 
@@ -188,6 +213,8 @@ int server_run(const struct server_options *options)
         const struct room *room = embedder_room(server.embedder, i);
         say(&server, "%s: %zu values a picture", room_info(room)->name, room_info(room)->dim);
     }
+    if (options->keys == NULL && !http_is_loopback(options->listen))
+        say(&server, "no keys are asked for (--keys): whoever reaches %s may ask", options->listen);
     say(&server, "serving at %s", http_address(server.http));
     serve(&server, &signals);
     // What is stuck cannot be taken apart; the end of the process does it.

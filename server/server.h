@@ -16,9 +16,13 @@ struct server_options {
     size_t model_count;
     const char *pipelines[SERVER_WORDS]; // "NAME=TEXT"
     size_t pipeline_count;
-    const char *store;      // NULL: none
-    const char *listen;     // "HOST:PORT"
-    const char *access_log; // a file, "-" for standard output; "off"
+    const char *store;                 // NULL: none
+    const char *listen;                // "HOST:PORT"
+    const char *keys;                  // a file; NULL: none are asked for
+    const char *origins[SERVER_WORDS]; // of web pages that may ask
+    size_t origin_count;
+    const char *tls_certificate, *tls_key; // files; NULL: no TLS
+    const char *access_log;                // a file, "-" for standard output; "off"
     const char *precision, *exif, *device;
     bool fast, normalize;
     int64_t threads, batch;
