@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/budget.h"
 #include "core/fail.h"
 #include "source/parts.h"
 
@@ -21,6 +22,7 @@ struct level {
     const char **names; // sorted, set when the folder has been read
     size_t count;
     size_t next;
+    size_t charged; // to the budget, for `text` and `names`
 };
 
 struct plo_folder {
@@ -33,9 +35,21 @@ struct plo_folder {
 
 static void level_free(struct level *level)
 {
+    plo_budget_adjust(-(int64_t)level->charged);
     plo_free(level->path);
     plo_free(level->text);
     plo_free(level->names);
+}
+
+// Charges for a level's names before they are kept: -EFBIG where they pass the whole budget. They
+// are charged even where that is spent just now, as other rows can wait and a folder cannot.
+static int level_charge(struct level *level, size_t bytes)
+{
+    if (level->charged + bytes > plo_budget_limit())
+        return -EFBIG;
+    plo_budget_adjust((int64_t)bytes);
+    level->charged += bytes;
+    return 0;
 }
 
 static int level_add(struct level *level, const char *name, bool is_folder)
@@ -45,6 +59,9 @@ static int level_add(struct level *level, const char *name, bool is_folder)
         size_t capacity = level->text_capacity > 0 ? level->text_capacity * 2 : 4096;
         while (capacity < level->text_length + length)
             capacity *= 2;
+        int result = level_charge(level, capacity - level->text_capacity);
+        if (result < 0)
+            return result;
         char *text = plo_realloc(level->text, capacity, 1);
         if (text == NULL)
             return -ENOMEM;
@@ -126,6 +143,9 @@ static int by_bytes(const void *a, const void *b)
 
 static int level_sort(struct level *level)
 {
+    int result = level_charge(level, level->count * sizeof *level->names);
+    if (result < 0)
+        return result;
     level->names = plo_alloc0(level->count, sizeof *level->names);
     if (level->names == NULL)
         return -ENOMEM;
@@ -184,7 +204,11 @@ static int enter(struct plo_folder *folder, char *path, const struct stat *statu
     if (result == -ENOMEM)
         return plo_fail_nomem(err, 0);
     int made = plo_item_init(item, top->path, err);
-    if (made == 0)
+    if (made == 0 && result == -EFBIG)
+        plo_fail(&item->error, PIPILO_EBUDGET,
+                 "the folder's names take more than the memory budget of %llu bytes",
+                 (unsigned long long)plo_budget_limit());
+    else if (made == 0)
         plo_fail_errno(&item->error, result, "the folder cannot be read");
     level_free(top);
     folder->depth--;

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "core/budget.h"
+
 static void make_tree(void)
 {
     mkdir("t", 0777);
@@ -259,6 +261,56 @@ static void test_deep_folders(void **state)
     assert_null(strchr(found, ' '));
 }
 
+// A path that is longer than the system takes is a row that says so.
+static void test_too_deep_folders(void **state)
+{
+    (void)state;
+    char name[201], here[4096];
+    memset(name, 'd', 200);
+    name[200] = '\0';
+    assert_non_null(getcwd(here, sizeof here));
+    for (int depth = 0; depth < 30; depth++) {
+        assert_int_equal(mkdir(name, 0777), 0);
+        assert_int_equal(chdir(name), 0);
+        if (depth == 3)
+            put_text("near.png", "1");
+    }
+    assert_int_equal(chdir(here), 0);
+    const char *found = WALK(name);
+    const char *near = strstr(found, "/near.png");
+    assert_non_null(near);
+    assert_non_null(strstr(found, "!io_error"));
+    // Two rows, one space between them.
+    assert_non_null(strchr(found, ' '));
+    assert_ptr_equal(strchr(found, ' '), strrchr(found, ' '));
+}
+
+// The names of a folder that is being read are charged, and bounded by the budget.
+static void test_names_are_charged(void **state)
+{
+    (void)state;
+    const char *inputs[] = { "many" };
+    struct plo_source_options options = { .inputs = inputs, .count = 1 };
+    struct plo_source *source = NULL;
+    struct plo_item item;
+    assert_int_equal(mkdir("many", 0777), 0);
+    for (int i = 0; i < 2000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "many/%08d.jpg", i);
+        put_text(name, "1");
+    }
+    assert_int_equal(plo_source_open(&source, &options, NULL), 0);
+    assert_int_equal(plo_source_next(source, &item, NULL), 1);
+    plo_item_reset(&item);
+    assert_in_range(plo_budget_used(), 2000 * (13 + sizeof(char *)), 2000 * 64);
+    plo_source_close(source);
+    assert_int_equal(plo_budget_used(), 0);
+    plo_budget_set(20000);
+    assert_string_equal(WALK("many"), "many!out_of_memory_budget");
+    plo_budget_set(0);
+    assert_int_equal(plo_budget_used(), 0);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -286,6 +338,8 @@ int main(void)
         TEST(test_bad_lists),
         TEST(test_unreadable_folder),
         TEST(test_deep_folders),
+        TEST(test_too_deep_folders),
+        TEST(test_names_are_charged),
         TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

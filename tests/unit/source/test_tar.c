@@ -129,6 +129,17 @@ static void test_names(void **state)
     assert_string_equal(WALK("n.tar"), "n.tar/a.jpg n.tar/\xc3\xa9/\xe2\x82\xac.jpg");
 }
 
+// Names that lead out of an archive lead nowhere: they are the names of rows, and have bytes.
+static void test_names_that_lead_out(void **state)
+{
+    (void)state;
+    static const struct file files[] = { { "../../up.jpg", "1" }, { "/etc/root.jpg", "2" } };
+    make_archive("n.tar", ARCHIVE_FILTER_NONE, files, PLO_COUNT(files));
+    assert_string_equal(WALK("n.tar"), "n.tar/../../up.jpg n.tar//etc/root.jpg");
+    assert_int_equal(access("../../up.jpg", F_OK), -1);
+    assert_int_equal(access("/etc/root.jpg", F_OK), -1);
+}
+
 static void test_links_inside(void **state)
 {
     (void)state;
@@ -345,6 +356,7 @@ int main(void)
         TEST(test_unpacking_is_charged),
         TEST(test_memory_by_the_first_bytes),
         TEST(test_names),
+        TEST(test_names_that_lead_out),
         TEST(test_links_inside),
         TEST(test_limits),
         TEST(test_many_pictures_of_a_key),
