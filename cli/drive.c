@@ -14,6 +14,7 @@ static int told[2] = { -1, -1 }; // a pipe: the signal's word to who waits in po
 // The run that is driven; guarded by the lock.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pipilo_run *driven;
+static bool drains;
 
 static void on_signal(int number)
 {
@@ -52,17 +53,20 @@ int signals_fd(void)
     return told[0];
 }
 
-static void set_driven(pipilo_run *run)
+static void set_driven(pipilo_run *run, bool drained)
 {
     pthread_mutex_lock(&lock);
     driven = run;
+    drains = drained;
     pthread_mutex_unlock(&lock);
 }
 
-void drive_cancel(void)
+void drive_stop(void)
 {
     pthread_mutex_lock(&lock);
-    if (driven != NULL)
+    if (driven != NULL && drains)
+        pipilo_run_drain(driven);
+    else if (driven != NULL)
         pipilo_run_cancel(driven);
     pthread_mutex_unlock(&lock);
 }
@@ -88,6 +92,10 @@ static int take_rows(pipilo_run *run, const struct driver *driver, struct pipilo
         if (result < 0)
             return result;
         bool stop = signals_caught();
+        if (stop && driver->drains) {
+            pipilo_run_drain(run);
+            stop = false;
+        }
         if (row != NULL && !stop)
             stop = driver->row(driver->cookie, row) != 0;
         pipilo_row_unref(&row);
@@ -105,10 +113,10 @@ int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
 {
     pipilo_run *run = NULL;
     int result = pipilo_pipeline_start(&run, pipeline, inputs, count, err);
-    set_driven(run);
+    set_driven(run, driver->drains);
     if (result == 0)
         result = take_rows(run, driver, err);
-    set_driven(NULL);
+    set_driven(NULL, false);
     pipilo_run_unref(&run);
     return result;
 }

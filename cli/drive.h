@@ -1,7 +1,8 @@
 // drive.h: taking a run to its end, with a look at the clock and at signals every now and then.
 //
 // The first SIGINT, SIGTERM or SIGHUP cancels: the run ends cleanly and leaves nothing
-// half-written. The second one ends the program at once.
+// half-written; or, where the driver says so, drains: what was begun is finished first. The second
+// one ends the program at once.
 //
 // Threads: drive belongs to the main thread; the others may be called from any.
 #ifndef CLI_DRIVE_H
@@ -23,6 +24,7 @@ struct driver {
     int (*row)(void *cookie, const pipilo_row *row);
     void (*tick)(void *cookie); // about ten times a second, and after each row; may be NULL
     void *cookie;
+    bool drains;
 };
 
 // Runs `pipeline` with `inputs` to its end. 0, or the run's failure; PIPILO_ECANCELED where a
@@ -30,8 +32,8 @@ struct driver {
 int drive(pipilo_pipeline *pipeline, pipilo_value *const *inputs, size_t count,
           const struct driver *driver, struct pipilo_error *err);
 
-// Cancels the run that is being driven, if there is one.
-void drive_cancel(void);
+// What the first signal does, to the run that is being driven, if there is one.
+void drive_stop(void);
 
 // Fills `err`, for what the program itself finds; gives `code`.
 int fail(struct pipilo_error *err, int code, const char *message);

@@ -72,6 +72,15 @@ static void start_counter(struct job *job)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+// How many of `total` inputs the shard "I/N" takes, one that is none having been refused.
+static int64_t shard_of(const char *shard, int64_t total)
+{
+    long long part = 1, of = 1;
+    if (shard == NULL || sscanf(shard, "%lld/%lld", &part, &of) != 2 || of < 1 || total < 0)
+        return total;
+    return (total - part + of) / of;
+}
+
 static void stop_counter(struct job *job)
 {
     atomic_store(&job->enough, true);
@@ -133,8 +142,8 @@ static void tick(void *cookie)
     struct job *job = cookie;
     struct pipilo_stats stats = { .struct_size = sizeof stats };
     pipilo_stats(&stats);
-    job->progress.done = job->rows + (int64_t)stats.skipped_unchanged;
-    job->progress.total = atomic_load(&job->total);
+    job->progress.done = job->rows + (int64_t)(stats.skipped_unchanged + stats.resumed);
+    job->progress.total = shard_of(job->options->shard, atomic_load(&job->total));
     say_memory(job);
     progress_tick(&job->progress);
 }
@@ -156,6 +165,12 @@ static void summary_rows(const struct job *job, const struct pipilo_stats *stats
     if (stats->skipped_unchanged > 0)
         fprintf(job->words, ", %lld unchanged since last time",
                 (long long)stats->skipped_unchanged);
+    if (stats->resumed > 0) {
+        fputs(", ", job->words);
+        put_count(job->words, (int64_t)stats->resumed, "row");
+        fprintf(job->words, " there already, %lld of them errors",
+                (long long)stats->resumed_errors);
+    }
     if (errors > 0) {
         const char *before = " (";
         fputs(", ", job->words);
@@ -288,6 +303,8 @@ static void json_summary(const struct job *job)
     fprintf(job->words, ", \"rows\": %lld, \"ok\": %lld, \"errors\": ", (long long)job->rows,
             (long long)(job->rows - error_count(job)));
     json_counts(job, &stats);
+    fprintf(job->words, ", \"resumed\": %llu, \"resumed_errors\": %llu",
+            (unsigned long long)stats.resumed, (unsigned long long)stats.resumed_errors);
     fprintf(job->words,
             ", \"seconds\": %.3f, \"load_seconds\": %.3f, \"pictures_per_second\": %.2f, "
             "\"peak_memory\": %llu, \"memory_budget\": %llu}\n",
@@ -315,7 +332,9 @@ static int embed(struct job *job, const char *text, struct pipilo_error *err)
 {
     pipilo_pipeline *pipeline = NULL;
     pipilo_value *inputs = NULL;
-    struct driver driver = { .row = take_row, .tick = tick, .cookie = job };
+    struct driver driver = {
+        .row = take_row, .tick = tick, .cookie = job, .drains = job->options->resume
+    };
     int result = pipilo_set_threads((unsigned)job->options->threads, err);
     if (result == 0)
         result = make_inputs(job, &inputs, err);
@@ -335,6 +354,8 @@ static const char *what_is_left(const struct embed_options *options)
 {
     if (strcmp(options->out, "-") == 0)
         return "the rows that were ready are written";
+    if (options->resume)
+        return "the same command, with --resume, goes on from there";
     return options->update && embed_keeps(options->out) ? "OUT keeps the rows it has got"
                                                         : "nothing was written";
 }
@@ -349,13 +370,17 @@ static int report(struct job *job, int result, const struct pipilo_error *err)
         int status = say_error(err);
         if (strcmp(job->options->on_error, "stop") == 0)
             say("stopped at the first error; %s", what_is_left(job->options));
+        else if (job->options->resume && job->rows > 0)
+            say("stopped after %lld rows; %s", (long long)job->rows, what_is_left(job->options));
         return status;
     }
     if (job->options->json)
         json_summary(job);
     else if (!job->options->quiet)
         summary(job);
-    return error_count(job) > 0 ? EXIT_ROWS : 0;
+    struct pipilo_stats stats = { .struct_size = sizeof stats };
+    pipilo_stats(&stats);
+    return error_count(job) > 0 || stats.resumed_errors > 0 ? EXIT_ROWS : 0;
 }
 
 // A list in a pipe takes the place of standard input: a signal can end that (see relay.h).
@@ -443,6 +468,12 @@ static const struct option_row rows[] = {
     { 0, "update", NULL, OPTION_FLAG, AT(update),
       .help = "add to OUT what is new or changed, and try again what failed" },
     { 0, "force", NULL, OPTION_FLAG, AT(force), .help = "replace an OUT that is there" },
+    { 0, "resume", NULL, OPTION_FLAG, AT(resume),
+      .help = "keep what is written whatever ends the run, and go on where one that was ended "
+              "left off: the same command again, until it is done" },
+    { 0, "shard", "I/N", OPTION_STRING, AT(shard),
+      .help = "take only every Nth input, from the Ith on: one of N parts, which other machines "
+              "may make" },
     { 0, "on-error", "WHAT", OPTION_CHOICE, AT(on_error), .choices = "row|stop", .fallback = "row",
       .help = "row: a bad picture is a row that says so, and the run goes on; stop: it ends the "
               "run" },
@@ -494,10 +525,11 @@ const struct command embed_command = {
         "A picture that cannot be read is a row that says why; the run goes on, and the exit "
         "status is 1. Memory stays the same however many pictures there are.\n\n"
         "Ctrl-C ends the run and leaves nothing behind; an OUT in .db that is being updated keeps "
-        "the rows it has got.",
+        "the rows it has got. With --resume all is kept, and the same command goes on.",
     .examples =
         "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db\n"
         "  pipilo embed photos/ -m efficientnet-lite0 -o photos.db --update   # what is new\n"
+        "  pipilo embed photos/ -m efficientnet-lite0 -o photos.npy --resume  # again, if it ends\n"
         "  find / -name '*.jpg' | pipilo embed --files-from - -m MODEL -o all.npy\n"
         "  pipilo embed photos/ -m resnet50 -m clip-vit-b32 -o photos.db       # two at once\n"
         "  pipilo embed cat.jpg -m MODEL -o - | jq .vector                     # one picture\n",

@@ -15,7 +15,8 @@ struct embed_options {
     const char *out, *files_from;
     const char *precision, *exif, *on_error, *device;
     const char *dtype;
-    bool fast, normalize, force, update, thumbnails;
+    const char *shard;
+    bool fast, normalize, force, update, resume, thumbnails;
     bool quiet, json, explain, nice;
     int64_t threads, batch;
     struct memory_options memory;

@@ -142,6 +142,21 @@ static void add_settings(struct call *call, const struct embed_options *options)
     add_number(call, "threads", options->threads);
 }
 
+// The tables that are asked what they have: a name, or a list of names.
+static void add_tables(struct call *call, const struct embed_options *options)
+{
+    bool several = options->models.count > 1;
+    add_name(call, "tables");
+    fputs(several ? "[" : "", call->text);
+    for (int i = 0; i < options->models.count; i++) {
+        char *out = embed_out(options, i);
+        fputs(i > 0 ? ", " : "", call->text);
+        put_python(call->text, out);
+        free(out);
+    }
+    fputs(several ? "]" : "", call->text);
+}
+
 static void put_read(FILE *text, const struct embed_options *options)
 {
     struct call call = { .text = text };
@@ -149,6 +164,9 @@ static void put_read(FILE *text, const struct embed_options *options)
     add_text(&call, "files_from", options->files_from, NULL);
     if (options->update)
         add_text(&call, "update", options->out, NULL);
+    if (options->resume || options->shard != NULL)
+        add_tables(&call, options);
+    add_text(&call, "shard", options->shard, NULL);
     fputc(')', text);
 }
 
@@ -181,6 +199,8 @@ static void put_write(FILE *text, const struct embed_options *options, const cha
     add_settings(&call, options);
     add_flag(&call, "force", options->force);
     add_flag(&call, "update", options->update);
+    add_flag(&call, "resume", options->resume);
+    add_text(&call, "shard", options->shard, NULL);
     add_text(&call, "on_error", options->on_error, "row");
     add_text(&call, "dtype", options->dtype, "f32");
     add_flag(&call, "thumbnails", options->thumbnails);
@@ -196,6 +216,14 @@ static const char *conflict(const struct embed_options *options, int kind)
         return "--force and --update exclude each other";
     if (to_stdout && options->update)
         return "--update needs an OUT that is a file";
+    if (to_stdout && options->resume)
+        return "--resume needs an OUT that is a file: what went to standard output is gone";
+    if (to_stdout && options->shard != NULL)
+        return "--shard needs an OUT that is a file";
+    if (options->update && options->resume)
+        return "an update needs no --resume: done again, it does what is left to do";
+    if (options->update && options->shard != NULL)
+        return "a shard is not updated: merge the shards first";
     if (strcmp(options->dtype, "f32") != 0 &&
         (to_stdout || strcmp(kinds[kind].op, "write_jsonl") == 0))
         return "--dtype is for a .db or .npy; lines of JSON have the shortest decimals";

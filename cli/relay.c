@@ -57,7 +57,7 @@ static void *relay(void *unused)
     }
     // First the run, so that the end of the names is not taken for the end of the work.
     if (signals_caught())
-        drive_cancel();
+        drive_stop();
     close(to);
     return NULL;
 }

@@ -2,7 +2,7 @@
 //
 // Names from standard input are read inside the library, where a read that waits for the next one
 // cannot be called back. So standard input becomes a pipe that a thread fills; when a signal comes
-// the thread cancels the run and closes the pipe, and the read ends.
+// the thread stops the run and closes the pipe, and the read ends.
 #ifndef CLI_RELAY_H
 #define CLI_RELAY_H
 

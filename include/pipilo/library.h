@@ -71,6 +71,10 @@ struct pipilo_stats {
 
     // Helper processes (decoding.h) since the start: started, and crashed or ended for taking long.
     uint64_t helpers_started, helpers_lost;
+
+    // Rows that read_dir passed over because a run that was stopped had made them, and how many of
+    // these are errors.
+    uint64_t resumed, resumed_errors;
 };
 PIPILO_API void pipilo_stats(struct pipilo_stats *stats);
 

@@ -192,6 +192,12 @@ PIPILO_API void pipilo_run_watch(pipilo_run *run, void (*ready)(void *cookie), v
 // signal handler.
 PIPILO_API void pipilo_run_cancel(pipilo_run *run);
 
+// Asks the run to take no more from its inputs and to finish what it has taken: an iterator, such
+// as read_dir's, ends in an error value (PIPILO_ECANCELED) behind the rows it gave, and where that
+// reaches an operator that writes, the run fails by that name. A table that was written with
+// `resume` keeps every row it has got. Any thread; not from a signal handler.
+PIPILO_API void pipilo_run_drain(pipilo_run *run);
+
 // Ends the run where it has not ended, waits for calls that are under way, frees everything.
 PIPILO_API void pipilo_run_unref(pipilo_run **run);
 

@@ -238,7 +238,8 @@ def stats() -> dict[str, int]:
     core's allocator. budget_limit, budget_used, budget_peak, memory_anonymous: bytes. model_loads:
     models loaded since the start. skipped_hidden, skipped_other, skipped_irregular: names in folders
     that are hidden, have no picture's suffix, or are no files; skipped_members: members that limits of
-    archives dropped; skipped_unchanged: rows that an update had already; all since the start.
+    archives dropped; skipped_unchanged: rows that an update had already; resumed, resumed_errors: rows
+    of a run that was stopped, and errors among them; all since the start.
     memory_state: 0 while there is enough, then 1 (soft), 2 (hard), 3 (critical); memory_used,
     memory_peak, memory_total, memory_soft, memory_hard, memory_critical: bytes, as the marks count them.
     entered_ok, entered_soft, entered_hard, entered_critical: how often each state began. rows_refused:

@@ -69,6 +69,8 @@ static PyObject *stats(PyObject *module, PyObject *unused)
         { "skipped_irregular", (int64_t)s.skipped_irregular },
         { "skipped_unchanged", (int64_t)s.skipped_unchanged },
         { "skipped_members", (int64_t)s.skipped_members },
+        { "resumed", (int64_t)s.resumed },
+        { "resumed_errors", (int64_t)s.resumed_errors },
         { "memory_state", s.memory_state },
         { "memory_used", (int64_t)s.memory_used },
         { "memory_peak", (int64_t)s.memory_peak },

@@ -78,6 +78,8 @@ void pipilo_stats(struct pipilo_stats *stats)
         .entered_hard = memory.entered[PIPILO_MEMORY_HARD],
         .entered_critical = memory.entered[PIPILO_MEMORY_CRITICAL],
         .rows_refused = memory.refused,
+        .resumed = skipped.resumed,
+        .resumed_errors = skipped.resumed_errors,
     };
     plo_helpers_count(&now.helpers_started, &now.helpers_lost);
     memcpy(stats, &now, stats->struct_size < sizeof now ? stats->struct_size : sizeof now);

@@ -71,6 +71,19 @@ static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t 
     return 0;
 }
 
+// The next item of an iterator, NULL at its end. In a run that drains that end is a failure, for
+// nobody knows whether it was one: what an iterator reads may have been cut off to wake it.
+static int next_item(const pipilo_run *run, pipilo_value *iterator, pipilo_value **item,
+                     struct pipilo_error *reason)
+{
+    int result = 0;
+    if (!__atomic_load_n(&run->draining, __ATOMIC_ACQUIRE))
+        result = iterator->as.object.class->next(iterator->as.object.object, item, reason);
+    if (result == 0 && *item == NULL && __atomic_load_n(&run->draining, __ATOMIC_ACQUIRE))
+        result = plo_fail(reason, PIPILO_ECANCELED, "the run was drained");
+    return result;
+}
+
 // Draws items from an iterator with the run unlocked and gives how many there were; sets *end where
 // there are no more, which is after a failure too. None, and no end: there may be later.
 static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value **items, size_t most,
@@ -85,7 +98,7 @@ static size_t draw(struct plo_node *node, pipilo_value *iterator, pipilo_value *
     while (count < most && !*end) {
         struct pipilo_error reason = { 0 };
         pipilo_value *item = NULL;
-        int result = iterator->as.object.class->next(iterator->as.object.object, &item, &reason);
+        int result = next_item(run, iterator, &item, &reason);
         if (result == PIPILO_LATER)
             break;
         if (result < 0)

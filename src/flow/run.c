@@ -136,6 +136,11 @@ void pipilo_run_cancel(pipilo_run *run)
     plo_run_unlock_for(run, false);
 }
 
+void pipilo_run_drain(pipilo_run *run)
+{
+    __atomic_store_n(&run->draining, 1, __ATOMIC_RELEASE);
+}
+
 void pipilo_run_begin(pipilo_run *run)
 {
     plo_run_lock(run);

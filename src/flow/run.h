@@ -79,6 +79,7 @@ struct pipilo_run {
     unsigned busy;          // calls, reservations and flushes under way
     unsigned in_reduce;     // reduce calls on the caller's stack
     bool stopping;          // begin nothing new
+    int draining;           // atomic: iterators give no more
     bool strict;            // the first error value fails the run
     bool aligned;           // an Empty keeps its place in a stream (pipilo_run_keep_places)
     bool released;          // the user let go: columns and nodes are gone

@@ -45,7 +45,7 @@ const struct plo_class plo_row_item_class = {
     .to_json = item_to_json,
 };
 
-int plo_row_item_wrap(pipilo_value **out, struct plo_item *item, int64_t row,
+int plo_row_item_wrap(pipilo_value **out, struct plo_item *item, int64_t number, int64_t row,
                       struct pipilo_error *err)
 {
     struct plo_row_item *copy = plo_alloc(sizeof *copy);
@@ -54,6 +54,7 @@ int plo_row_item_wrap(pipilo_value **out, struct plo_item *item, int64_t row,
         return plo_fail_nomem(err, sizeof *copy);
     }
     copy->item = *item;
+    copy->number = number;
     copy->row = row;
     *item = (struct plo_item){ 0 };
     return plo_value_wrap_object(out, &plo_row_item_class, copy, err);

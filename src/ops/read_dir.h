@@ -8,6 +8,7 @@ struct plo_read_dir_skipped {
     uint64_t hidden, other, irregular; // loops are irregular
     uint64_t unchanged;                // an update had them already
     uint64_t members;                  // of archives, dropped or cut
+    uint64_t resumed, resumed_errors;  // rows that a run that was stopped had made already
 };
 
 void plo_read_dir_skipped(struct plo_read_dir_skipped *out);

@@ -11,6 +11,7 @@
 #include "ops/item.h"
 #include "ops/picture.h"
 #include "ops/process.h"
+#include "ops/shard.h"
 #include "ops/writer.h"
 
 enum { ROWS = 32 }; // of one call
@@ -61,6 +62,8 @@ int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *er
     write->embedding = plo_embedding_of_args(args);
     write->force = pipilo_args_bool(args, "force");
     write->update = pipilo_args_bool(args, "update");
+    write->resume = pipilo_args_bool(args, "resume");
+    PLO_TRY(plo_shard_of_args(&write->shard, args, err));
     write->stop = strcmp(pipilo_args_string(args, "on_error"), "stop") == 0;
     write->thumbnail = plo_thumbnail_target();
     write->thumbnail_options = write->embedding.decode;
@@ -94,7 +97,13 @@ int plo_write_start(void *state, void *run, struct pipilo_error *err)
         .version = PLO_VERSION_TEXT,
         .settings_json = write->settings,
     };
-    struct plo_table_options options = { .force = write->force, .update = write->update };
+    struct plo_table_options options = {
+        .force = write->force,
+        .update = write->update,
+        .resume = write->resume,
+        .thumbnails = write->thumbnails,
+        .shard = write->shard,
+    };
     if (write->thumbnails) {
         mine->scratch = plo_image_scratch_create();
         mine->thumbnail = plo_alloc(PLO_THUMBNAIL_BYTES);
@@ -147,18 +156,19 @@ static const struct pipilo_error *what_failed(const struct plo_write *write,
     return own;
 }
 
-static int set_source(struct plo_row *row, struct plo_table_member *members,
-                      const pipilo_value *value, struct pipilo_error *err)
+static int set_source(struct plo_row *row, const pipilo_value *value, struct pipilo_error *err)
 {
-    const struct plo_row_item *found = plo_value_object_of(value, &plo_row_item_class);
-    if (found == NULL) {
-        row->source = pipilo_value_string(value);
-        if (row->source == NULL)
-            return plo_fail(err, PIPILO_EINVALID,
-                            "the first column is an item of read_dir or a string, not %s",
-                            pipilo_kind_name(value->kind));
+    row->source = pipilo_value_string(value);
+    if (row->source != NULL)
         return 0;
-    }
+    return plo_fail(err, PIPILO_EINVALID,
+                    "the first column is an item of read_dir or a string, not %s",
+                    pipilo_kind_name(value->kind));
+}
+
+static void set_item(struct plo_row *row, struct plo_table_member *members,
+                     const struct plo_row_item *found)
+{
     const struct plo_item *item = &found->item;
     row->row = found->row;
     row->source = item->source;
@@ -174,7 +184,6 @@ static int set_source(struct plo_row *row, struct plo_table_member *members,
             .bytes = member->bytes != NULL ? member->bytes->data : NULL,
         };
     }
-    return 0;
 }
 
 // What the picture itself adds to the row. A thumbnail that cannot be made is left out: the row is
@@ -205,7 +214,14 @@ static int write_row(const struct plo_write *write, const struct plo_write_run *
     // The inputs broke off: no row of theirs, and the table would not be whole.
     if (in[0]->kind == PIPILO_ERROR)
         return plo_fail(err, failed->code, "%s", failed->message);
-    PLO_TRY(set_source(&row, members, in[0], err));
+    const struct plo_row_item *item = plo_value_object_of(in[0], &plo_row_item_class);
+    // Of several tables that are resumed one may have come farther than another.
+    if (item != NULL && item->number < plo_writer_resumed(run->writer))
+        return pipilo_value_create_int(out, item->number, err);
+    if (item != NULL)
+        set_item(&row, members, item);
+    else
+        PLO_TRY(set_source(&row, in[0], err));
     if (failed != NULL && write->stop)
         return plo_fail(err, failed->code, "%.160s: %s", row.source, failed->message);
     if (columns > 2)

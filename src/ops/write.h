@@ -7,6 +7,7 @@
 
 #include "ops/embedding.h"
 #include "ops/thumbnail.h"
+#include "table/table.h"
 
 struct plo_write {
     char *path;
@@ -15,7 +16,8 @@ struct plo_write {
     char *model; // the model's name
     char *settings;
     size_t dim;
-    bool force, update;
+    bool force, update, resume;
+    struct plo_shard shard;
     bool stop;       // the first row that failed fails the run
     bool thumbnails; // set by the operator that can keep them, before plo_write_open
     bool halves;     // likewise: vectors are kept in 16 bits
@@ -57,6 +59,16 @@ void plo_write_close(void *state);
           .type = PIPILO_PARAM_BOOL,                                                       \
           .fallback = "False",                                                             \
           .help = "add to what is there; read_dir(update=path) passes over what it has" }, \
+        { .name = "resume",                                                                \
+          .type = PIPILO_PARAM_BOOL,                                                       \
+          .fallback = "False",                                                             \
+          .help = "go on with what a run that was stopped left, and be ready to be "       \
+                  "stopped; read_dir(tables=path) passes over what it has" },              \
+        { .name = "shard",                                                                 \
+          .type = PIPILO_PARAM_STRING,                                                     \
+          .fallback = "None",                                                              \
+          .help = "'I/N': the rows are every Nth, as read_dir(shard='I/N', tables=path) "  \
+                  "gives them" },                                                          \
         { .name = "on_error",                                                              \
           .type = PIPILO_PARAM_STRING,                                                     \
           .fallback = "'row'",                                                             \

@@ -11,6 +11,7 @@ struct plo_writer {
     int refs;                // atomic
     struct plo_writer *next; // guarded by list_lock
     char *path;
+    int64_t resumed;
     pthread_mutex_t lock;    // guards the table
     struct plo_table *table; // NULL once closed
 };
@@ -34,6 +35,7 @@ int plo_writer_open(struct plo_writer **out, const char *path, const struct plo_
         plo_writer_unref(&writer);
         return result;
     }
+    writer->resumed = plo_table_resumed(writer->table);
     pthread_mutex_lock(&list_lock);
     writer->next = list;
     list = writer;
@@ -80,6 +82,27 @@ int plo_writer_known(struct plo_writer *writer, const char *source, uint64_t siz
                      : fail_closed(writer, err);
     pthread_mutex_unlock(&writer->lock);
     return result;
+}
+
+int64_t plo_writer_resumed(const struct plo_writer *writer)
+{
+    return writer->resumed;
+}
+
+int64_t plo_writer_resumed_errors(struct plo_writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    int64_t errors = writer->table != NULL ? plo_table_resumed_errors(writer->table) : 0;
+    pthread_mutex_unlock(&writer->lock);
+    return errors;
+}
+
+void plo_writer_inputs(struct plo_writer *writer, int64_t inputs, const char *names)
+{
+    pthread_mutex_lock(&writer->lock);
+    if (writer->table != NULL)
+        plo_table_inputs(writer->table, inputs, names);
+    pthread_mutex_unlock(&writer->lock);
 }
 
 int plo_writer_append(struct plo_writer *writer, const struct plo_row *row, int64_t *number,

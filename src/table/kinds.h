@@ -4,6 +4,7 @@
 #define PLO_TABLE_KINDS_H
 
 #include "base/alloc.h"
+#include "table/resume.h"
 #include "table/table.h"
 
 struct plo_table_kind {
@@ -16,6 +17,15 @@ struct plo_table_kind {
                  int64_t *row, struct pipilo_error *err);
     int (*append)(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err);
     int (*finish)(struct plo_table *table, struct pipilo_error *err);
+
+    // Resuming; NULL where the kind cannot. `reopen` instead of `create` for an OUT that is
+    // finished: sets table->rows and options.shard after it has compared the rest. `past` gives
+    // what row `number` was made of; asked in order. `settle` puts all rows so far on the disk, and
+    // `*lines` gets the bytes of lines they take.
+    int (*reopen)(struct plo_table *table, struct pipilo_error *err);
+    int (*past)(struct plo_table *table, int64_t number, struct plo_past *past,
+                struct pipilo_error *err);
+    int (*settle)(struct plo_table *table, uint64_t *lines, struct pipilo_error *err);
 
     // Reading; NULL where the kind is written only. `open` sets table->meta and table->rows. The
     // range given to `vectors` and `row` has been checked.
@@ -54,6 +64,8 @@ struct plo_table {
     size_t count_count;
     bool counted;
     struct plo_table_stamp stamp; // of a reader
+    struct plo_shard shard;       // of a reader, or of an OUT that was reopened
+    struct plo_resume resume;
     void *priv;
 };
 

@@ -17,10 +17,9 @@ void plo_mark_text(uint64_t mark, char text[PLO_MARK_TEXT])
         text[i] = letters[mark >> (6 * i) & 63];
 }
 
-int plo_meta_file_create(struct plo_meta_file *file, const char *path, const char *partial,
-                         const struct plo_table_meta *meta, struct pipilo_error *err)
+int plo_meta_file_begin(struct plo_meta_file *file, const struct plo_table_meta *meta,
+                        struct pipilo_error *err)
 {
-    PLO_TRY(plo_outfile_create(&file->out, path, partial, err));
     struct plo_str text = PLO_STR_INIT;
     plo_str_addf(&text, "{\n  \"format\": \"%s\",\n  \"pipilo\": ", format_name);
     plo_str_add_json(&text, meta->version);
@@ -58,10 +57,42 @@ int plo_meta_file_change(struct plo_meta_file *file, int64_t row, uint64_t mark,
     return plo_outfile_patch(&file->out, offset, text, sizeof text, err);
 }
 
-int plo_meta_file_end(struct plo_meta_file *file, int64_t rows, struct pipilo_error *err)
+void plo_shard_add_json(struct plo_str *str, const struct plo_shard *shard)
+{
+    plo_str_addf(str, "{\"part\": %d, \"of\": %d, \"inputs\": %lld, \"names\": \"%s\"}",
+                 shard->part, shard->of, (long long)shard->inputs, shard->names);
+}
+
+bool plo_shard_read_json(struct plo_shard *shard, const char *text, size_t length)
+{
+    struct plo_scan_value part = { 0 }, of = { 0 }, inputs = { 0 }, names = { 0 };
+    const struct plo_scan_field fields[] = {
+        { "part", &part }, { "of", &of }, { "inputs", &inputs }, { "names", &names }
+    };
+    int64_t numbers[2];
+    if (!plo_scan_object(text, length, fields, PLO_COUNT(fields)) ||
+        !plo_scan_int(part, &numbers[0]) || !plo_scan_int(of, &numbers[1]) ||
+        !plo_scan_int(inputs, &shard->inputs) || numbers[0] < 1 || numbers[0] > numbers[1] ||
+        numbers[1] > PLO_SHARD_LIMIT || shard->inputs < 0 || names.length != PLO_SHARD_NAMES + 1 ||
+        names.text[0] != '"')
+        return false;
+    shard->part = (int)numbers[0];
+    shard->of = (int)numbers[1];
+    memcpy(shard->names, names.text + 1, PLO_SHARD_NAMES - 1);
+    shard->names[PLO_SHARD_NAMES - 1] = '\0';
+    return true;
+}
+
+int plo_meta_file_end(struct plo_meta_file *file, int64_t rows, const struct plo_shard *shard,
+                      struct pipilo_error *err)
 {
     struct plo_str text = PLO_STR_INIT;
-    plo_str_addf(&text, "\",\n  \"rows\": %lld\n}\n", (long long)rows);
+    plo_str_addf(&text, "\",\n  \"rows\": %lld", (long long)rows);
+    if (shard->of > 0) {
+        plo_str_add(&text, ",\n  \"shard\": ");
+        plo_shard_add_json(&text, shard);
+    }
+    plo_str_add(&text, "\n}\n");
     int result = text.failed ? plo_fail_nomem(err, 0)
                              : plo_outfile_write(&file->out, text.data, text.length, err);
     plo_str_reset(&text);
@@ -90,12 +121,19 @@ static int parse(struct plo_meta_read *read, const char *text, const char *path,
 {
     struct plo_scan_value format = { 0 }, version = { 0 }, id = { 0 }, made_of = { 0 },
                           noted = { 0 }, model = { 0 }, dim = { 0 }, settings = { 0 },
-                          marks = { 0 }, rows = { 0 };
+                          marks = { 0 }, rows = { 0 }, shard = { 0 };
     const struct plo_scan_field fields[] = {
-        { "format", &format }, { "pipilo", &version },         { "fingerprint", &id },
-        { "noted", &noted },   { "fingerprint_of", &made_of }, { "model", &model },
-        { "dim", &dim },       { "settings", &settings },      { "file_marks", &marks },
+        { "format", &format },
+        { "pipilo", &version },
+        { "fingerprint", &id },
+        { "noted", &noted },
+        { "fingerprint_of", &made_of },
+        { "model", &model },
+        { "dim", &dim },
+        { "settings", &settings },
+        { "file_marks", &marks },
         { "rows", &rows },
+        { "shard", &shard },
     };
     if (!plo_scan_object(text, strlen(text), fields, PLO_COUNT(fields)))
         return plo_fail(err, PIPILO_ECORRUPT, "%s is not a JSON object", path);
@@ -109,6 +147,9 @@ static int parse(struct plo_meta_read *read, const char *text, const char *path,
     if (!plo_scan_int(rows, &read->rows) || read->rows < 0 ||
         marks.length != (uint64_t)read->rows * PLO_MARK_TEXT + 2 || marks.text[0] != '"')
         return plo_fail(err, PIPILO_ECORRUPT, "%s holds marks for another number of rows", path);
+    if (shard.text != NULL && !plo_shard_read_json(&read->shard, shard.text, shard.length))
+        return plo_fail(err, PIPILO_ECORRUPT, "%s does not say what shard it is", path);
+    read->marks_at = (uint64_t)(marks.text + 1 - text);
     read->marks = plo_strndup(marks.text + 1, marks.length - 2);
     if (read->marks == NULL)
         return plo_fail_nomem(err, marks.length);

@@ -192,39 +192,113 @@ static int copy_present(struct plo_table *table, struct npy *npy, struct pipilo_
                             (uint64_t)npy->count * row_size(table->meta.dim, shape.halves), err);
 }
 
-static int create(struct plo_table *table, struct pipilo_error *err)
+static int fill_failed(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
 {
-    struct npy *npy = table->priv = npy_create();
-    char *lines = plo_rows_file_beside(table->path, ".jsonl");
-    char *partial = plo_format("%s.partial", table->path);
-    char header[HEADER];
-    int result = 0;
-    if (npy == NULL || lines == NULL || partial == NULL) {
-        result = plo_fail_nomem(err, 0);
-        goto out;
-    }
     npy->failed = plo_alloc(table->meta.dim * sizeof(float));
     if (table->meta.halves)
         npy->halves = plo_alloc(table->meta.dim * sizeof(uint16_t));
-    if (npy->failed == NULL || (table->meta.halves && npy->halves == NULL)) {
-        result = plo_fail_nomem(err, table->meta.dim * sizeof(float));
-        goto out;
-    }
+    if (npy->failed == NULL || (table->meta.halves && npy->halves == NULL))
+        return plo_fail_nomem(err, table->meta.dim * sizeof(float));
     for (size_t i = 0; i < table->meta.dim; i++)
         npy->failed[i] = NAN;
+    return 0;
+}
+
+static int begin_new(struct plo_table *table, struct npy *npy, struct pipilo_error *err)
+{
+    char header[HEADER];
     make_header(header, 0, &table->meta);
-    result = plo_outfile_create(&npy->vectors, table->path, partial, err);
+    PLO_TRY(plo_rows_file_begin(&npy->rows, table, err));
+    PLO_TRY(plo_outfile_cut(&npy->vectors, 0, err));
+    PLO_TRY(plo_outfile_write(&npy->vectors, header, sizeof header, err));
+    if (table->options.update)
+        PLO_TRY(copy_present(table, npy, err));
+    return plo_resume_begin(table, npy->rows.meta.marks_at, err);
+}
+
+static int go_on(struct plo_table *table, struct npy *npy, const struct plo_journal_state *state,
+                 struct pipilo_error *err)
+{
+    uint64_t bytes = (uint64_t)state->rows * row_size(table->meta.dim, table->meta.halves);
+    npy->count = state->rows;
+    PLO_TRY(plo_outfile_cut(&npy->vectors, HEADER + bytes, err));
+    return plo_rows_file_go_on(&npy->rows, table, state, err);
+}
+
+static int begin(struct plo_table *table, struct npy *npy, const char *lines,
+                 const struct plo_journal_state *state, struct pipilo_error *err)
+{
+    if (state->complete) {
+        // Nothing is missing but names.
+        PLO_TRY(plo_rows_file_place_left(table, lines, err));
+        PLO_TRY(plo_outfile_place(&npy->vectors, table->options.force, err));
+        table->resume.done = true;
+        return plo_rows_file_reopen(&npy->rows, table, lines, err);
+    }
+    PLO_TRY(plo_rows_file_open(&npy->rows, table, lines, 0, err));
+    return state->end > 0 ? go_on(table, npy, state, err) : begin_new(table, npy, err);
+}
+
+static int create(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv = npy_create();
+    struct plo_journal_state state = { 0 };
+    char *lines = plo_rows_file_beside(table->path, ".jsonl");
+    char *partial = plo_format("%s.partial", table->path);
+    uint64_t size = 0;
+    int result = npy == NULL || lines == NULL || partial == NULL ? plo_fail_nomem(err, 0)
+                                                                 : fill_failed(table, npy, err);
     if (result == 0)
-        result = plo_rows_file_create(&npy->rows, table, lines, 0, table->options.update, err);
+        result = plo_outfile_open(&npy->vectors, table->path, partial, err);
     if (result == 0)
-        result = plo_outfile_write(&npy->vectors, header, sizeof header, err);
-    if (result == 0 && table->options.update)
-        result = copy_present(table, npy, err);
-    table->rows = npy->rows.rows;
-out:
+        result = plo_outfile_there(&npy->vectors, &size, err);
+    if (result == 0)
+        result = plo_resume_look(table, size, &state, err);
+    if (result >= 0)
+        result = begin(table, npy, lines, &state, err);
+    if (npy != NULL)
+        table->rows = npy->rows.rows;
+    plo_journal_state_reset(&state);
     plo_free(lines);
     plo_free(partial);
     return result;
+}
+
+static int reopen(struct plo_table *table, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv = npy_create();
+    if (npy == NULL)
+        return plo_fail_nomem(err, sizeof *npy);
+    struct shape shape = { 0 };
+    npy->fd = open(table->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (npy->fd < 0)
+        return plo_fail_errno(err, -errno, "cannot open %s", table->path);
+    PLO_TRY(read_header(npy->fd, table->path, &shape, &npy->data_at, err));
+    if (shape.halves != table->meta.halves)
+        return plo_table_fail_width(table->path, shape.halves, err);
+    char *lines = plo_rows_file_beside(table->path, ".jsonl");
+    if (lines == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = plo_rows_file_reopen(&npy->rows, table, lines, err);
+    if (result == 0 && table->rows != shape.rows)
+        result =
+            plo_fail(err, PIPILO_ECORRUPT, "%s and the files beside it do not agree", table->path);
+    plo_free(lines);
+    return result;
+}
+
+static int past(struct plo_table *table, int64_t number, struct plo_past *past,
+                struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    return plo_rows_file_past(&npy->rows, table, number, past, err);
+}
+
+static int settle(struct plo_table *table, uint64_t *lines, struct pipilo_error *err)
+{
+    struct npy *npy = table->priv;
+    PLO_TRY(plo_outfile_settle(&npy->vectors, err));
+    return plo_rows_file_settle(&npy->rows, lines, err);
 }
 
 static int known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,
@@ -262,7 +336,8 @@ static int finish(struct plo_table *table, struct pipilo_error *err)
     make_header(header, npy->count, &table->meta);
     PLO_TRY(plo_outfile_patch(&npy->vectors, 0, header, sizeof header, err));
     PLO_TRY(plo_outfile_sync(&npy->vectors, err));
-    PLO_TRY(plo_rows_file_finish(&npy->rows, err));
+    PLO_TRY(plo_rows_file_finish(&npy->rows, table, err));
+    PLO_TRY(plo_resume_complete(table, npy->rows.lines.size, err));
     // OUT itself last: while it is not there, nothing looks finished.
     PLO_TRY(plo_rows_file_place(&npy->rows, replace, err));
     return plo_outfile_place(&npy->vectors, replace, err);
@@ -291,6 +366,7 @@ static int open_beside(struct plo_table *table, struct npy *npy, struct pipilo_e
                           table->path, meta_path);
     if (result == 0) {
         table->meta = meta.meta;
+        table->shard = meta.shard;
         memset(&meta.meta, 0, sizeof meta.meta);
     } else {
         table->meta.dim = 0;
@@ -492,8 +568,9 @@ static void close_table(struct plo_table *table)
     struct npy *npy = table->priv;
     if (npy == NULL)
         return;
-    plo_outfile_close(&npy->vectors, table->finished);
-    plo_rows_file_close(&npy->rows, table->finished);
+    bool keep = table->finished || table->resume.keep;
+    plo_outfile_close(&npy->vectors, keep);
+    plo_rows_file_close(&npy->rows, keep);
     plo_lines_reset(&npy->lines);
     plo_str_reset(&npy->texts);
     if (npy->fd >= 0)
@@ -514,6 +591,9 @@ const struct plo_table_kind plo_table_npy = {
     .known = known,
     .append = append,
     .finish = finish,
+    .reopen = reopen,
+    .past = past,
+    .settle = settle,
     .open = open_table,
     .vectors = vectors,
     .map = map,

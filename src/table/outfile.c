@@ -68,20 +68,54 @@ int plo_outfile_claim(struct plo_outfile *file, const char *path, const char *pa
     return result;
 }
 
-int plo_outfile_create(struct plo_outfile *file, const char *path, const char *partial,
-                       struct pipilo_error *err)
+int plo_outfile_open(struct plo_outfile *file, const char *path, const char *partial,
+                     struct pipilo_error *err)
 {
     *file = PLO_OUTFILE_INIT;
+    char *buffer = plo_alloc(BUFFER);
+    if (buffer == NULL)
+        return plo_fail_nomem(err, BUFFER);
+    int result = 0;
     if (partial == NULL)
         file->fd = STDOUT_FILENO;
     else
-        PLO_TRY(plo_outfile_claim(file, path, partial, err));
-    int result = 0;
-    file->buffer = plo_alloc(BUFFER);
-    if (file->buffer == NULL)
-        result = plo_fail_nomem(err, BUFFER);
-    else if (partial != NULL && ftruncate(file->fd, 0) < 0)
-        result = fail_write(file, -errno, err);
+        result = plo_outfile_claim(file, path, partial, err);
+    if (result == 0)
+        file->buffer = buffer;
+    else
+        plo_free(buffer);
+    return result;
+}
+
+int plo_outfile_there(const struct plo_outfile *file, uint64_t *size, struct pipilo_error *err)
+{
+    struct stat status;
+    if (fstat(file->fd, &status) < 0)
+        return plo_fail_errno(err, -errno, "cannot look at %s", file->partial);
+    *size = (uint64_t)status.st_size;
+    return 0;
+}
+
+int plo_outfile_cut(struct plo_outfile *file, uint64_t size, struct pipilo_error *err)
+{
+    uint64_t there = 0;
+    PLO_TRY(plo_outfile_there(file, &there, err));
+    if (there < size)
+        return plo_fail(err, PIPILO_ECORRUPT,
+                        "%s has %llu bytes, and its journal tells of %llu: begin anew with --force "
+                        "and without --resume",
+                        file->partial, (unsigned long long)there, (unsigned long long)size);
+    if (ftruncate(file->fd, (off_t)size) < 0 || lseek(file->fd, (off_t)size, SEEK_SET) < 0)
+        return fail_write(file, -errno, err);
+    file->size = size;
+    return 0;
+}
+
+int plo_outfile_create(struct plo_outfile *file, const char *path, const char *partial,
+                       struct pipilo_error *err)
+{
+    PLO_TRY(plo_outfile_open(file, path, partial, err));
+    int result = partial != NULL ? plo_outfile_cut(file, 0, err) : 0;
     if (result < 0)
         plo_outfile_close(file, false);
     return result;
@@ -163,6 +197,12 @@ int plo_outfile_copy(struct plo_outfile *file, int from, uint64_t offset, uint64
     return 0;
 }
 
+int plo_outfile_settle(struct plo_outfile *file, struct pipilo_error *err)
+{
+    PLO_TRY(plo_outfile_flush(file, err));
+    return fdatasync(file->fd) < 0 ? fail_write(file, -errno, err) : 0;
+}
+
 int plo_outfile_sync(struct plo_outfile *file, struct pipilo_error *err)
 {
     PLO_TRY(plo_outfile_flush(file, err));
@@ -171,8 +211,7 @@ int plo_outfile_sync(struct plo_outfile *file, struct pipilo_error *err)
     return 0;
 }
 
-// So that the new name survives a power cut. A file system that cannot is no failure.
-static void sync_folder(const char *path)
+void plo_outfile_sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash == NULL   ? plo_strdup(".")
@@ -203,8 +242,22 @@ int plo_outfile_place(struct plo_outfile *file, bool replace, struct pipilo_erro
     if (result < 0)
         return fail_write(file, -errno, err);
     file->placed = true;
-    sync_folder(file->path);
+    plo_outfile_sync_folder(file->path);
     return 0;
+}
+
+int plo_outfile_place_left(const char *path, const char *partial, bool replace,
+                           struct pipilo_error *err)
+{
+    struct stat status;
+    if (lstat(partial, &status) < 0)
+        return 0;
+    struct plo_outfile left = PLO_OUTFILE_INIT;
+    int result = plo_outfile_claim(&left, path, partial, err);
+    if (result == 0)
+        result = plo_outfile_place(&left, replace, err);
+    plo_outfile_close(&left, true);
+    return result;
 }
 
 void plo_outfile_close(struct plo_outfile *file, bool keep)

@@ -151,52 +151,159 @@ static int check_own(const struct plo_table *table, struct pipilo_error *err)
         result = plo_fail_nomem(err, 0);
     else if (lstat(npy, &status) == 0)
         result = plo_fail(err, PIPILO_EEXISTS,
-                          "%s holds the rows of %s, which is the one to update", table->path, npy);
+                          "%s holds the rows of %s, which is the one to update or resume",
+                          table->path, npy);
     plo_free(npy);
     return result;
 }
 
-int plo_rows_file_create(struct plo_rows_file *file, const struct plo_table *table,
-                         const char *lines_path, size_t vector_dim, bool update,
-                         struct pipilo_error *err)
+int plo_rows_file_open(struct plo_rows_file *file, const struct plo_table *table,
+                       const char *lines_path, size_t vector_dim, struct pipilo_error *err)
 {
     file->vector_dim = vector_dim;
     file->has_meta = lines_path != NULL;
     if (!file->has_meta)
         return plo_outfile_create(&file->lines, NULL, NULL, err);
     bool own = strcmp(lines_path, table->path) == 0;
-    struct plo_meta_read meta = { 0 };
-    char *meta_path = plo_rows_file_beside(table->path, ".meta.json");
-    char *lines_partial = plo_format("%s.partial%s", table->path, own ? "" : ".jsonl");
-    char *meta_partial = plo_format("%s.partial.meta.json", table->path);
+    if (own && table->options.update)
+        PLO_TRY(check_own(table, err));
+    PLO_TRY(check_free(table, lines_path, err));
+    char *partial = plo_format("%s.partial%s", table->path, own ? "" : ".jsonl");
+    if (partial == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = plo_outfile_open(&file->lines, lines_path, partial, err);
+    plo_free(partial);
+    return result;
+}
+
+// X.meta.json and what it is called while it is written; the caller frees both.
+static int meta_names(const struct plo_table *table, char **path, char **partial,
+                      struct pipilo_error *err)
+{
+    *path = plo_rows_file_beside(table->path, ".meta.json");
+    *partial = plo_format("%s.partial.meta.json", table->path);
+    return *path != NULL && *partial != NULL ? 0 : plo_fail_nomem(err, 0);
+}
+
+static int open_meta(struct plo_rows_file *file, const struct plo_table *table,
+                     struct pipilo_error *err)
+{
+    char *path = NULL, *partial = NULL;
+    int result = meta_names(table, &path, &partial, err);
+    if (result == 0)
+        result = check_free(table, path, err);
+    if (result == 0)
+        result = plo_outfile_open(&file->meta.out, path, partial, err);
+    plo_free(path);
+    plo_free(partial);
+    return result;
+}
+
+// The present rows become the first of the new files.
+static int take_present(struct plo_rows_file *file, const struct plo_table *table,
+                        struct plo_meta_read *meta, struct pipilo_error *err)
+{
     char *spool = plo_format("%s.partial.rows", table->path);
-    int result = 0;
-    if (meta_path == NULL || lines_partial == NULL || meta_partial == NULL || spool == NULL)
-        result = plo_fail_nomem(err, 0);
-    if (result == 0 && own && update)
-        result = check_own(table, err);
+    if (spool == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = load_known(file, table, file->lines.path, file->meta.out.path, meta, err);
     if (result == 0)
-        result = check_free(table, lines_path, err);
-    if (result == 0)
-        result = check_free(table, meta_path, err);
-    if (result == 0)
-        result = plo_outfile_create(&file->lines, lines_path, lines_partial, err);
-    if (result == 0 && update)
-        result = load_known(file, table, lines_path, meta_path, &meta, err);
-    if (result == 0 && update)
         result = plo_outfile_create(&file->spool, NULL, spool, err);
-    if (result == 0)
-        result = plo_meta_file_create(&file->meta, meta_path, meta_partial, &table->meta, err);
-    if (result == 0 && update)
-        result =
-            plo_outfile_write(&file->meta.out, meta.marks, (size_t)meta.rows * PLO_MARK_TEXT, err);
-    plo_meta_read_reset(&meta);
-    plo_free(meta_path);
-    plo_free(lines_partial);
-    plo_free(meta_partial);
     plo_free(spool);
     return result;
 }
+
+int plo_rows_file_begin(struct plo_rows_file *file, const struct plo_table *table,
+                        struct pipilo_error *err)
+{
+    struct plo_meta_read meta = { 0 };
+    if (!file->has_meta)
+        return 0;
+    PLO_TRY(open_meta(file, table, err));
+    PLO_TRY(plo_outfile_cut(&file->lines, 0, err));
+    PLO_TRY(plo_outfile_cut(&file->meta.out, 0, err));
+    int result = table->options.update ? take_present(file, table, &meta, err) : 0;
+    if (result == 0)
+        result = plo_meta_file_begin(&file->meta, &table->meta, err);
+    if (result == 0 && table->options.update)
+        result =
+            plo_outfile_write(&file->meta.out, meta.marks, (size_t)meta.rows * PLO_MARK_TEXT, err);
+    plo_meta_read_reset(&meta);
+    return result;
+}
+
+// --- resuming ---
+
+int plo_rows_file_go_on(struct plo_rows_file *file, const struct plo_table *table,
+                        const struct plo_journal_state *state, struct pipilo_error *err)
+{
+    PLO_TRY(open_meta(file, table, err));
+    PLO_TRY(plo_outfile_cut(&file->lines, state->lines, err));
+    uint64_t marks = (uint64_t)state->rows * PLO_MARK_TEXT;
+    PLO_TRY(plo_outfile_cut(&file->meta.out, state->head.marks_at + marks, err));
+    file->meta.marks_at = state->head.marks_at;
+    file->rows = state->rows;
+    return plo_rows_past_open(&file->past, file->lines.partial, file->meta.out.partial,
+                              file->meta.marks_at, err);
+}
+
+int plo_rows_file_place_left(const struct plo_table *table, const char *lines_path,
+                             struct pipilo_error *err)
+{
+    char *path = NULL, *partial = NULL;
+    bool replace = table->options.force;
+    int result = meta_names(table, &path, &partial, err);
+    if (result == 0)
+        result = plo_outfile_place_left(path, partial, replace, err);
+    plo_free(partial);
+    plo_free(path);
+    if (result < 0 || strcmp(lines_path, table->path) == 0)
+        return result;
+    partial = plo_format("%s.partial.jsonl", table->path);
+    if (partial == NULL)
+        return plo_fail_nomem(err, 0);
+    result = plo_outfile_place_left(lines_path, partial, replace, err);
+    plo_free(partial);
+    return result;
+}
+
+int plo_rows_file_reopen(struct plo_rows_file *file, struct plo_table *table,
+                         const char *lines_path, struct pipilo_error *err)
+{
+    struct plo_meta_read meta = { 0 };
+    if (strcmp(lines_path, table->path) == 0)
+        PLO_TRY(check_own(table, err));
+    char *path = plo_rows_file_beside(table->path, ".meta.json");
+    if (path == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = plo_meta_file_read(&meta, path, err);
+    if (result == 0)
+        result = plo_table_meta_match(&meta.meta, &table->meta, table->path, err);
+    if (result == 0)
+        result = plo_rows_past_open(&file->past, lines_path, path, meta.marks_at, err);
+    table->rows = file->rows = meta.rows;
+    table->shard = meta.shard;
+    plo_meta_read_reset(&meta);
+    plo_free(path);
+    return result;
+}
+
+int plo_rows_file_past(struct plo_rows_file *file, const struct plo_table *table, int64_t number,
+                       struct plo_past *past, struct pipilo_error *err)
+{
+    struct pipilo_error reason;
+    int result = plo_rows_past_next(&file->past, number, table->resume.rows, past, &reason);
+    return result < 0 ? plo_fail(err, result, "%s: %s", table->path, reason.message) : 0;
+}
+
+int plo_rows_file_settle(struct plo_rows_file *file, uint64_t *lines, struct pipilo_error *err)
+{
+    PLO_TRY(plo_outfile_settle(&file->lines, err));
+    *lines = file->lines.size;
+    return plo_outfile_settle(&file->meta.out, err);
+}
+
+// --- rows ---
 
 int plo_rows_file_known(struct plo_rows_file *file, const char *source, uint64_t size,
                         int64_t mtime_ns, int64_t *row, struct pipilo_error *err)
@@ -310,12 +417,14 @@ static int merge(struct plo_rows_file *file, struct pipilo_error *err)
     return result;
 }
 
-int plo_rows_file_finish(struct plo_rows_file *file, struct pipilo_error *err)
+int plo_rows_file_finish(struct plo_rows_file *file, const struct plo_table *table,
+                         struct pipilo_error *err)
 {
     if (file->known != NULL)
         PLO_TRY(merge(file, err));
     PLO_TRY(plo_outfile_sync(&file->lines, err));
-    return file->has_meta ? plo_meta_file_end(&file->meta, file->rows, err) : 0;
+    return file->has_meta ? plo_meta_file_end(&file->meta, file->rows, &table->options.shard, err)
+                          : 0;
 }
 
 int plo_rows_file_place(struct plo_rows_file *file, bool replace, struct pipilo_error *err)
@@ -331,6 +440,7 @@ void plo_rows_file_close(struct plo_rows_file *file, bool keep)
     plo_outfile_close(&file->lines, keep);
     plo_outfile_close(&file->meta.out, keep);
     plo_outfile_close(&file->spool, false);
+    plo_rows_past_close(&file->past);
     plo_str_reset(&file->line);
     if (file->old >= 0)
         close(file->old);

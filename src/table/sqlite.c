@@ -4,6 +4,9 @@
 // name. An update works on OUT itself, so that it need not be copied: each batch is a transaction,
 // and what an update that was killed has done is kept and not done again. It uses a rollback
 // journal, not WAL: when the disk is full, a batch can be taken back without more room.
+//
+// A store that can be resumed is a new one whose batches are synced, each before the journal tells
+// of it; how many rows are whole the database itself knows.
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +15,7 @@
 #include "base/clock.h"
 #include "base/half.h"
 #include "core/fail.h"
+#include "table/meta_file.h"
 #include "table/sqlite_parts.h"
 
 enum {
@@ -109,26 +113,55 @@ static int remove_beside(const char *path, struct pipilo_error *err)
     return 0;
 }
 
+static int make_schema(struct plo_table *table, struct pipilo_error *err)
+{
+    PLO_TRY(run(table, "BEGIN", err));
+    PLO_TRY(run(table, schema, err));
+    PLO_TRY(write_meta(table, err));
+    PLO_TRY(run(table, "COMMIT", err));
+    return plo_resume_begin(table, 0, err);
+}
+
+static int fill_partial(struct plo_table *table, const char *partial, bool left,
+                        struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    if (!left)
+        PLO_TRY(remove_beside(partial, err));
+    if (!left && ftruncate(s->claim.fd, 0) < 0)
+        return plo_fail(err, PIPILO_EIO, "cannot empty %s", partial);
+    PLO_TRY(plo_sqlite_open(table, partial, true, err));
+    // Else nothing needs to survive a power cut before the file has its name; it is synced before
+    // that.
+    PLO_TRY(run(table, "PRAGMA journal_mode=WAL", err));
+    PLO_TRY(run(table, table->options.resume ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF",
+                err));
+    if (!left)
+        return make_schema(table, err);
+    struct plo_table_meta stored;
+    PLO_TRY(plo_sqlite_read_meta(table, &stored, &table->rows, err));
+    plo_table_meta_reset(&stored);
+    return 0;
+}
+
 static int create_new(struct plo_table *table, struct pipilo_error *err)
 {
     struct plo_sqlite *s = table->priv;
+    struct plo_journal_state state = { 0 };
+    uint64_t size = 0;
     char *partial = plo_format("%s.partial", table->path);
     if (partial == NULL)
         return plo_fail_nomem(err, 0);
     int result = plo_outfile_claim(&s->claim, table->path, partial, err);
     if (result == 0)
-        result = remove_beside(partial, err);
-    if (result == 0 && ftruncate(s->claim.fd, 0) < 0)
-        result = plo_fail(err, PIPILO_EIO, "cannot empty %s", partial);
+        result = plo_outfile_there(&s->claim, &size, err);
     if (result == 0)
-        result = plo_sqlite_open(table, partial, true, err);
+        result = plo_resume_look(table, size, &state, err);
+    if (result >= 0)
+        result = fill_partial(table, partial, result > 0, err);
+    plo_journal_state_reset(&state);
     plo_free(partial);
-    PLO_TRY(result);
-    // Nothing needs to survive a power cut before the file has its name; it is synced before that.
-    PLO_TRY(run(table, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; BEGIN", err));
-    PLO_TRY(run(table, schema, err));
-    PLO_TRY(write_meta(table, err));
-    return run(table, "COMMIT", err);
+    return result;
 }
 
 static int open_present(struct plo_table *table, struct pipilo_error *err)
@@ -148,6 +181,8 @@ static int open_present(struct plo_table *table, struct pipilo_error *err)
     s->asked = plo_alloc0((size_t)(table->rows / 8) + 1, 1);
     if (s->asked == NULL)
         return plo_fail_nomem(err, (size_t)(table->rows / 8) + 1);
+    // With rows of its own it is no part of a whole any more.
+    PLO_TRY(run(table, "DELETE FROM meta WHERE key='shard'", err));
     // Somebody who reads it at the moment may keep it in the mode it has; either will do.
     (void)run(table, "PRAGMA journal_mode=DELETE", NULL);
     return 0;
@@ -289,9 +324,58 @@ static int append(struct plo_table *table, const struct plo_row *row, struct pip
     PLO_TRY(insert_row(table, replaces ? row->row : table->rows, row, err));
     table->rows += replaces ? 0 : 1;
     s->batch_rows++;
-    if (s->batch_rows >= BATCH_ROWS || plo_clock_ns() - s->batch_start_ns >= BATCH_NS)
-        return end_batch(table, err);
-    return 0;
+    // One that can be resumed is told when, since a batch is synced then.
+    bool due = s->batch_rows >= BATCH_ROWS || plo_clock_ns() - s->batch_start_ns >= BATCH_NS;
+    return due && !table->options.resume ? end_batch(table, err) : 0;
+}
+
+// --- resuming ---
+
+static int reopen(struct plo_table *table, struct pipilo_error *err)
+{
+    struct plo_table_meta stored;
+    PLO_TRY(plo_sqlite_init(table, err));
+    PLO_TRY(plo_sqlite_open(table, table->path, false, err));
+    PLO_TRY(plo_sqlite_read_meta(table, &stored, &table->rows, err));
+    int result = plo_table_meta_match(&stored, &table->meta, table->path, err);
+    if (result == 0 && stored.halves != table->meta.halves)
+        result = plo_table_fail_width(table->path, stored.halves, err);
+    plo_table_meta_reset(&stored);
+    return result < 0 ? result : plo_sqlite_read_shard(table, err);
+}
+
+static int past(struct plo_table *table, int64_t number, struct plo_past *past,
+                struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    if (s->past == NULL)
+        PLO_TRY(plo_sqlite_prepare(
+            table, &s->past, "SELECT source, status, size, mtime_ns FROM rows WHERE row=?1", err));
+    sqlite3_bind_int64(s->past, 1, number);
+    int result = sqlite3_step(s->past);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        return plo_sqlite_fail(table, s->db, err);
+    const char *status =
+        result == SQLITE_ROW ? (const char *)sqlite3_column_text(s->past, 1) : NULL;
+    if (status == NULL)
+        return plo_fail(err, PIPILO_ECORRUPT, "%s has no row %lld", table->path, (long long)number);
+    past->failed = strcmp(status, "ok") != 0;
+    s->texts.length = 0;
+    plo_str_add_bytes(&s->texts, sqlite3_column_blob(s->past, 0),
+                      (size_t)sqlite3_column_bytes(s->past, 0));
+    past->source = s->texts.data != NULL ? s->texts.data : "";
+    plo_mark_text(plo_table_mark((uint64_t)sqlite3_column_int64(s->past, 2),
+                                 sqlite3_column_int64(s->past, 3)),
+                  past->mark);
+    // A statement at rest holds up neither a commit nor a checkpoint.
+    sqlite3_reset(s->past);
+    return s->texts.failed ? plo_fail_nomem(err, 0) : 0;
+}
+
+static int settle(struct plo_table *table, uint64_t *lines, struct pipilo_error *err)
+{
+    *lines = 0;
+    return end_batch(table, err);
 }
 
 // --- the end ---
@@ -303,10 +387,32 @@ static int leave_wal(struct plo_table *table, struct pipilo_error *err)
     return run(table, "PRAGMA journal_mode=DELETE", err);
 }
 
+// Written last, for only then is it known; a run that was killed behind it writes the same again.
+static int write_shard(struct plo_table *table, struct pipilo_error *err)
+{
+    struct sqlite3_stmt *statement = NULL;
+    struct plo_str text = PLO_STR_INIT;
+    if (table->options.shard.of == 0)
+        return 0;
+    plo_shard_add_json(&text, &table->options.shard);
+    int result = text.failed
+                     ? plo_fail_nomem(err, 0)
+                     : plo_sqlite_prepare(table, &statement,
+                                          "INSERT OR REPLACE INTO meta VALUES('shard',?1)", err);
+    if (result == 0) {
+        sqlite3_bind_text(statement, 1, text.data, -1, SQLITE_STATIC);
+        result = execute(table, statement, err);
+    }
+    sqlite3_finalize(statement);
+    plo_str_reset(&text);
+    return result;
+}
+
 static int finish(struct plo_table *table, struct pipilo_error *err)
 {
     struct plo_sqlite *s = table->priv;
     PLO_TRY(end_batch(table, err));
+    PLO_TRY(write_shard(table, err));
     if (s->in_place) {
         plo_sqlite_close_db(s);
         return 0;
@@ -325,14 +431,15 @@ static void close_table(struct plo_table *table)
     struct plo_sqlite *s = table->priv;
     if (s == NULL)
         return;
+    bool keep = table->finished || s->in_place || table->resume.keep;
     // What earlier batches of an update did stays, and stays valid.
-    if (s->in_place && s->open_batch)
+    if (keep && s->open_batch)
         (void)run(table, "ROLLBACK", NULL);
     plo_sqlite_close_db(s);
-    if (!table->finished && !s->in_place && s->claim.partial != NULL)
+    if (!keep && s->claim.partial != NULL)
         (void)remove_beside(s->claim.partial, NULL);
     // SQLite's locks go with any descriptor of the file that is closed, so this one goes last.
-    plo_outfile_close(&s->claim, table->finished || s->in_place);
+    plo_outfile_close(&s->claim, keep);
     plo_str_reset(&s->texts);
     plo_free(s->thumbnail);
     plo_free(s->halves);
@@ -347,6 +454,9 @@ const struct plo_table_kind plo_table_sqlite = {
     .known = known,
     .append = append,
     .finish = finish,
+    .reopen = reopen,
+    .past = past,
+    .settle = settle,
     .open = plo_sqlite_open_table,
     .vectors = plo_sqlite_vectors,
     .row = plo_sqlite_row,

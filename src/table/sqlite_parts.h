@@ -25,6 +25,7 @@ struct plo_sqlite {
     struct sqlite3_stmt *insert_member;
     struct sqlite3_stmt *delete_members;
     struct sqlite3_stmt *find;
+    struct sqlite3_stmt *past;
     // reading
     struct sqlite3_stmt *vectors;
     struct sqlite3_stmt *row;
@@ -57,6 +58,9 @@ int plo_sqlite_prepare(struct plo_table *table, struct sqlite3_stmt **out, const
 // row number. On failure `meta` needs no reset.
 int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, int64_t *rows,
                          struct pipilo_error *err);
+
+// What part of a whole it is, into table->shard.
+int plo_sqlite_read_shard(struct plo_table *table, struct pipilo_error *err);
 
 // A place for one vector in table->priv, where they are kept in 16 bits.
 int plo_sqlite_make_halves(struct plo_table *table, struct pipilo_error *err);

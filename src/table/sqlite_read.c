@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "core/fail.h"
+#include "table/meta_file.h"
 #include "table/sqlite_parts.h"
 
 const char plo_sqlite_format[PLO_SQLITE_FORMAT] = "pipilo-vectors-1";
@@ -207,6 +208,22 @@ int plo_sqlite_read_meta(struct plo_table *table, struct plo_table_meta *meta, i
     return result;
 }
 
+int plo_sqlite_read_shard(struct plo_table *table, struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    struct sqlite3_stmt *statement = NULL;
+    PLO_TRY(plo_sqlite_prepare(table, &statement, "SELECT value FROM meta WHERE key='shard'", err));
+    int code = 0, result = sqlite3_step(statement);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        code = plo_sqlite_fail(table, s->db, err);
+    const char *text =
+        result == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (text != NULL && !plo_shard_read_json(&table->shard, text, strlen(text)))
+        code = plo_fail(err, PIPILO_ECORRUPT, "%s does not say what shard it is", table->path);
+    sqlite3_finalize(statement);
+    return code;
+}
+
 int plo_sqlite_make_halves(struct plo_table *table, struct pipilo_error *err)
 {
     struct plo_sqlite *s = table->priv;
@@ -241,6 +258,7 @@ int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err)
         plo_table_stamp_take(table);
     }
     PLO_TRY(result);
+    PLO_TRY(plo_sqlite_read_shard(table, err));
     PLO_TRY(plo_sqlite_make_halves(table, err));
     PLO_TRY(plo_sqlite_prepare(table, &s->vectors,
                                "SELECT row, vector FROM rows WHERE row>=?1 AND row<?2 "
@@ -376,7 +394,8 @@ int plo_sqlite_errors(struct plo_table *table, struct pipilo_error *err)
 void plo_sqlite_close_db(struct plo_sqlite *s)
 {
     struct sqlite3_stmt **statements[] = { &s->insert, &s->insert_member, &s->delete_members,
-                                           &s->find,   &s->vectors,       &s->row };
+                                           &s->find,   &s->vectors,       &s->row,
+                                           &s->past };
     for (size_t i = 0; i < PLO_COUNT(statements); i++) {
         sqlite3_finalize(*statements[i]);
         *statements[i] = NULL;

@@ -147,6 +147,7 @@ static int new_table(struct plo_table **out, const struct plo_table_kind *kind, 
     }
     table->kind = kind;
     table->path = copy;
+    table->resume.journal = PLO_JOURNAL_INIT;
     plo_live_add(PLO_LIVE_TABLE, 1);
     *out = table;
     return 0;
@@ -178,10 +179,48 @@ static int check_present(const char *path, struct plo_table_options *options,
     bool there = lstat(path, &status) == 0;
     if (there && S_ISDIR(status.st_mode))
         return plo_fail(err, PIPILO_EEXISTS, "%s is a folder", path);
-    if (there && !options->force && !options->update)
+    // What a finished OUT is to a resume follows when it is known what lies beside it.
+    if (there && !options->force && !options->update && !options->resume)
         return plo_table_fail_exists(path, err);
     options->update = options->update && there;
     return 0;
+}
+
+// What is wrong with the options, or with what they are to be used for; else 0.
+static int check_options(const struct plo_table_kind *kind, const char *path,
+                         const struct plo_table_meta *meta, const struct plo_table_options *options,
+                         struct pipilo_error *err)
+{
+    if (kind == NULL)
+        return plo_fail(err, PIPILO_EINVALID,
+                        "the output %s ends in none of .db, .sqlite, .npy, .jsonl, and is not -",
+                        path);
+    if (meta->dim == 0 || meta->dim > PLO_TABLE_DIM_LIMIT)
+        return plo_fail(err, PIPILO_EINVALID, "vectors of %zu values cannot be kept", meta->dim);
+    if (options->force && options->update)
+        return plo_fail(err, PIPILO_EINVALID, "an output is either replaced or updated");
+    if (options->resume && options->update)
+        return plo_fail(err, PIPILO_EINVALID,
+                        "an update is not resumed: done again, it does what is left to do");
+    if (options->update && options->shard.of > 0)
+        return plo_fail(err, PIPILO_EINVALID, "a shard is not updated: merge the shards first");
+    if (strcmp(path, "-") == 0 && (options->resume || options->shard.of > 0))
+        return plo_fail(err, PIPILO_EINVALID,
+                        "standard output cannot be %s: an output that is a file is needed",
+                        options->resume ? "resumed" : "a shard");
+    return 0;
+}
+
+static int begin_writing(struct plo_table *table, struct pipilo_error *err)
+{
+    bool done = false;
+    int result = 0;
+    if (table->options.resume)
+        PLO_TRY(plo_resume_is_done(table, &done, err));
+    result = done ? table->kind->reopen(table, err) : table->kind->create(table, err);
+    if (table->options.resume && result == 0)
+        table->resume.rows = table->rows;
+    return result;
 }
 
 int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
@@ -191,27 +230,22 @@ int plo_table_create(struct plo_table **out, const char *path, const struct plo_
     struct plo_table_options chosen = *options;
     struct plo_table *table = NULL;
     char whole[PATH_MAX];
-    if (kind == NULL)
-        return plo_fail(err, PIPILO_EINVALID,
-                        "the output %s ends in none of .db, .sqlite, .npy, .jsonl, and is not -",
-                        path);
-    if (meta->dim == 0 || meta->dim > PLO_TABLE_DIM_LIMIT)
-        return plo_fail(err, PIPILO_EINVALID, "vectors of %zu values cannot be kept", meta->dim);
-    if (options->force && options->update)
-        return plo_fail(err, PIPILO_EINVALID, "an output is either replaced or updated");
+    PLO_TRY(check_options(kind, path, meta, options, err));
     if (strcmp(path, "-") == 0)
         chosen.update = chosen.force = false;
-    else if (chosen.update || chosen.force)
+    else if (chosen.update || chosen.force || chosen.resume)
         PLO_TRY(follow_link(&path, whole, kind, err));
     if (strcmp(path, "-") != 0)
         PLO_TRY(check_present(path, &chosen, err));
     PLO_TRY(new_table(&table, kind, path, err));
     table->writing = true;
     table->options = chosen;
+    table->options.shard.inputs = -1;
     int result = plo_table_meta_copy(&table->meta, meta, err);
     if (result == 0)
-        result = kind->create(table, err);
+        result = begin_writing(table, err);
     if (result < 0) {
+        table->failed = true;
         plo_table_close(table);
         return result;
     }
@@ -223,16 +257,38 @@ int plo_table_known(struct plo_table *table, const char *source, uint64_t size, 
                     int64_t *row, struct pipilo_error *err)
 {
     *row = -1;
+    if (table->options.resume)
+        return plo_resume_known(table, source, size, mtime_ns, err);
     if (!table->options.update)
         return 0;
     return table->kind->known(table, source, size, mtime_ns, row, err);
+}
+
+int64_t plo_table_resumed(const struct plo_table *table)
+{
+    return table->resume.rows;
+}
+
+int64_t plo_table_resumed_errors(const struct plo_table *table)
+{
+    return table->resume.errors;
+}
+
+void plo_table_inputs(struct plo_table *table, int64_t inputs, const char *names)
+{
+    table->options.shard.inputs = inputs;
+    memcpy(table->options.shard.names, names, PLO_SHARD_NAMES);
 }
 
 int plo_table_append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err)
 {
     if (table->failed)
         return plo_fail(err, PIPILO_EIO, "an earlier row could not be written to %s", table->path);
-    int result = table->kind->append(table, row, err);
+    int result = plo_resume_check(table, err);
+    if (result == 0)
+        result = table->kind->append(table, row, err);
+    if (result == 0)
+        result = plo_resume_tick(table, err);
     table->failed = result < 0;
     table->appended += result == 0 ? 1 : 0;
     return result;
@@ -242,7 +298,11 @@ int plo_table_finish(struct plo_table *table, struct pipilo_error *err)
 {
     if (table->failed)
         return plo_fail(err, PIPILO_EIO, "an earlier row could not be written to %s", table->path);
-    int result = table->kind->finish(table, err);
+    if (table->options.shard.of > 0 && table->options.shard.inputs < 0)
+        return plo_fail(err, PIPILO_EPIPELINE,
+                        "%s is a shard: read_dir must have it among its tables", table->path);
+    PLO_TRY(plo_resume_check_end(table, err));
+    int result = table->resume.done ? 0 : table->kind->finish(table, err);
     table->finished = result == 0;
     table->failed = true;
     return result;
@@ -277,6 +337,11 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table)
 {
     return &table->meta;
+}
+
+const struct plo_shard *plo_table_shard(const struct plo_table *table)
+{
+    return &table->shard;
 }
 
 int64_t plo_table_rows(const struct plo_table *table)
@@ -355,7 +420,10 @@ void plo_table_close(struct plo_table *table)
 {
     if (table == NULL)
         return;
+    if (table->options.resume && !table->finished)
+        plo_resume_save(table);
     table->kind->close(table);
+    plo_resume_close(table);
     plo_table_meta_reset(&table->meta);
     for (size_t i = 0; i < table->count_count; i++)
         plo_free((char *)table->counts[i].code);

@@ -11,7 +11,9 @@
 //
 // While a table is written, everything lies beside OUT under names that begin with OUT's name
 // (out.npy.partial...); plo_table_finish renames it. A .db that is updated is the exception: it is
-// changed in place, in transactions, so that a run that was killed can be taken up again.
+// changed in place, in transactions, so that a run that was killed can be taken up again. With
+// options.resume what was written outlives a close without a finish, a kill and a power cut, and
+// the next writer with options.resume goes on with it (see resume.h).
 //
 // Threads: a table belongs to one thread at a time.
 #ifndef PLO_TABLE_TABLE_H
@@ -39,9 +41,21 @@ struct plo_table_meta {
     const char *settings_json; // what a query must be embedded with
 };
 
+// A table that holds each `of`th input only, from input `part` - 1 on. All zeros: it is whole.
+enum { PLO_SHARD_LIMIT = 1000000, PLO_SHARD_NAMES = 65 };
+struct plo_shard {
+    int part; // 1 to `of`
+    int of;
+    int64_t inputs;              // of all parts together
+    char names[PLO_SHARD_NAMES]; // a digest of the sources of all of these, in order
+};
+
 struct plo_table_options {
-    bool force;  // replace what is there
-    bool update; // add to what is there; nothing there is no failure
+    bool force;             // replace what is there
+    bool update;            // add to what is there; nothing there is no failure
+    bool resume;            // go on with what an earlier writer left; not with `update`
+    bool thumbnails;        // rows have them, for all that this file knows
+    struct plo_shard shard; // part and of
 };
 
 struct plo_table_member {
@@ -73,10 +87,13 @@ struct plo_row {
 // --- writing ---
 
 // The kind follows from the path: .db or .sqlite, .npy, .jsonl, or "-".
+// With options.resume the rows that an earlier writer left whole are there already: those of an OUT
+// that is finished, too, which is then only compared with the inputs.
 // Errors: PIPILO_EINVALID for another suffix or a dim of 0; PIPILO_EEXISTS for an OUT that is there
-// without force or update; PIPILO_EMISMATCH for an update with another fingerprint or dim (both in
-// the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND for a
-// folder that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO;
+// without force, update or resume, and for what an earlier writer left to be resumed without force
+// or resume; PIPILO_EMISMATCH for an update or resume with another fingerprint, dim, width or shard
+// (both in the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND
+// for a folder that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO;
 // PIPILO_ENOMEM.
 int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
                      const struct plo_table_options *options, struct pipilo_error *err);
@@ -84,16 +101,30 @@ int plo_table_create(struct plo_table **out, const char *path, const struct plo_
 // In an update: 1 where the store already has this input unchanged (the run may pass over it),
 // 0 where it is to be embedded, with `*row` set to what plo_row.row must be: the row that is
 // replaced (it failed, or the file has changed) or -1. Asked n times for a source, it answers for
-// the source's nth row. Outside an update always 0 and -1.
+// the source's nth row.
+// In a resume it must be asked for every input in order: 1 for those whose rows are there, then 0.
+// PIPILO_EMISMATCH where an input is not the one that its row was made of. Outside both always 0.
 int plo_table_known(struct plo_table *table, const char *source, uint64_t size, int64_t mtime_ns,
                     int64_t *row, struct pipilo_error *err);
 
+// Rows that an earlier writer left, and how many of them are errors as far as plo_table_known has
+// passed over them; 0 outside a resume.
+int64_t plo_table_resumed(const struct plo_table *table);
+int64_t plo_table_resumed_errors(const struct plo_table *table);
+
+// The inputs have ended: how many there are in all parts of a shard, and the digest of their
+// sources. Without it a shard cannot be finished.
+void plo_table_inputs(struct plo_table *table, int64_t inputs, const char *names);
+
 // Errors: PIPILO_EIO (a full disk among them), PIPILO_ENOMEM. After one the table may only be
-// closed.
+// closed. Of a resumed table only rows from plo_table_resumed on are appended;
+// PIPILO_EPIPELINE where plo_table_known was not asked about those before.
 int plo_table_append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err);
 
 // Writes what is left, syncs and gives the files their names. Errors: as plo_table_append;
-// PIPILO_EEXISTS where OUT has come to be in the meantime. On failure nothing is left.
+// PIPILO_EEXISTS where OUT has come to be in the meantime; PIPILO_EMISMATCH where the inputs ended
+// before the rows of a resumed table; PIPILO_EPIPELINE for a shard without plo_table_inputs. On
+// failure nothing is left, but for what can be resumed.
 int plo_table_finish(struct plo_table *table, struct pipilo_error *err);
 
 // Rows appended by this writer, replaced ones included.
@@ -108,6 +139,9 @@ int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error
 
 // Borrowed until plo_table_close.
 const struct plo_table_meta *plo_table_meta(const struct plo_table *table);
+
+// What part of a whole it is; of = 0: it is whole.
+const struct plo_shard *plo_table_shard(const struct plo_table *table);
 
 // The file that was opened, and as what. Filled with zeros before it is, and compared byte by byte.
 struct plo_table_stamp {
@@ -162,7 +196,9 @@ int plo_table_errors(struct plo_table *table, const struct plo_table_count **cou
 // means there are gaps.
 int64_t plo_table_rows(const struct plo_table *table);
 
-// Closes a reader; of a writer that was not finished removes all it had written. NULL is allowed.
+// Closes a reader; of a writer that was not finished removes all it had written, unless that is to
+// be resumed: then rows not yet on the disk are put there, as far as it takes them. NULL is
+// allowed.
 void plo_table_close(struct plo_table *table);
 
 #endif
