@@ -6,7 +6,9 @@
 #   make bench      the speed table; make bench-python: the Python package beside the command;
 #                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
 #                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
-#                   make bench-search: exact and by an index, beside memory and NumPy
+#                   make bench-search: exact and by an index, beside memory and NumPy;
+#                   make bench-shares: the share of the ceiling by model, precision and size;
+#                   make bench-start: one picture, the whole program
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
@@ -22,7 +24,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test fuzz tsan test-timm bench bench-peers bench-python bench-search bench-towhee install format clean distclean help
+.PHONY: all demo test fuzz tsan test-timm bench bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -69,6 +71,16 @@ bench-search:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@bench/search.sh $(BUILD)
+
+bench-shares:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@bench/shares.sh $(BUILD)
+
+bench-start:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@.deps/venv/bin/python bench/start.py $(BUILD)
 
 bench-towhee:
 	@tools/setup.sh test

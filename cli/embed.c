@@ -401,6 +401,25 @@ static int list_to_stdin(struct embed_options *options)
     return 0;
 }
 
+static bool look_no_further(void *cookie)
+{
+    (void)cookie;
+    return false;
+}
+
+// One picture gives one thread work, and a stream of the model that is not needed costs its start:
+// 0.03 s of 0.14 with two cores.
+static bool one_picture(const struct embed_options *options, char **operands, int count)
+{
+    int64_t pictures = -1;
+    struct stat status;
+    return count == 1 && options->files_from == NULL && options->threads == 0 &&
+           stat(operands[0], &status) == 0 && S_ISREG(status.st_mode) &&
+           pipilo_inputs_count(&pictures, (const char *const *)operands, 1, NULL, look_no_further,
+                               NULL, NULL) == 0 &&
+           pictures == 1;
+}
+
 static int run_embed(const void *stored, char **operands, int count)
 {
     struct embed_options own = *(const struct embed_options *)stored;
@@ -419,6 +438,8 @@ static int run_embed(const void *stored, char **operands, int count)
     signals_catch();
     if (!options->explain && list_to_stdin(&own) < 0)
         return signals_caught() ? pipilo_error_exit_status(PIPILO_ECANCELED) : EXIT_NOT_FOUND;
+    if (one_picture(options, operands, count))
+        own.threads = 1;
     char *text = embed_pipeline(options);
     if (text == NULL)
         return EXIT_USAGE;
@@ -497,7 +518,8 @@ static const struct option_row rows[] = {
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),
       .help = "what the engine works on, such as CPU or GPU" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
-      .help = "threads to work with; 0: one for each processor core" },
+      .help =
+          "threads to work with; 0: one for each processor core, and one for a single picture" },
     { 0, "batch", "N", OPTION_INT, AT(batch), .fallback = "0", .max = 1024,
       .help = "pictures the engine takes at once; 0: what is fastest for it. Another number may "
               "change the last bits of a vector" },

@@ -16,7 +16,7 @@
 #include "core/fail.h"
 #include "model/compiled_cache.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 
 static _Atomic int64_t hits;
 
@@ -26,6 +26,7 @@ int64_t plo_compiled_hits(void)
 }
 
 // All that a compiled model depends on, as one line of JSON; NULL where it is not to be kept.
+// Streams and threads are not among it: the engine lays them out when it imports.
 static char *identity_of(const struct plo_engine *engine, const struct plo_engine_load *load)
 {
     char features[80];
@@ -45,9 +46,8 @@ static char *identity_of(const struct plo_engine *engine, const struct plo_engin
     plo_str_addf(&text, ",\"layout\":\"%s\",\"height\":%zu,\"width\":%zu,\"output\":",
                  plo_layout_names[load->card->preprocess.layout], load->height, load->width);
     plo_str_add_json(&text, load->card->output.name);
-    plo_str_addf(&text, ",\"precision\":\"%s\",\"batch\":%zu,\"streams\":%d,\"threads\":%d",
-                 plo_precision_names[load->precision], load->batch, load->streams, load->threads);
-    plo_str_add(&text, ",\"device\":");
+    plo_str_addf(&text, ",\"precision\":\"%s\",\"batch\":%zu,\"device\":",
+                 plo_precision_names[load->precision], load->batch);
     plo_str_add_json(&text, load->device);
     plo_str_add(&text, "}");
     return plo_str_take(&text);
