@@ -82,24 +82,33 @@ static void forget(struct plo_helper *helper)
     plo_lock_release(&lock);
 }
 
-// Its status as waitpid gives it; -1 where the program that pipilo is part of took that.
+static pid_t wait_for(const struct plo_helper *helper, int how, int *status)
+{
+    pid_t got = 0;
+    do
+        got = waitpid(helper->pid, status, how);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+// Ends it where it has not ended, and gives its status as waitpid does; -1 where the program that
+// pipilo is part of took that: then the number may be another process's by now.
 static int reap(struct plo_helper *helper)
 {
     int status = -1;
-    pid_t got = 0;
     if (helper->pid <= 0)
         return -1;
-    do
-        got = waitpid(helper->pid, &status, 0);
-    while (got < 0 && errno == EINTR);
+    pid_t got = wait_for(helper, WNOHANG, &status);
+    if (got == 0) {
+        kill(helper->pid, SIGKILL);
+        got = wait_for(helper, 0, &status);
+    }
     helper->pid = 0;
     return got < 0 ? -1 : status;
 }
 
 static void end(struct plo_helper *helper)
 {
-    if (helper->pid > 0)
-        kill(helper->pid, SIGKILL);
     reap(helper);
     forget(helper);
     drop_region(helper);
@@ -369,8 +378,7 @@ static void set_limits(struct plo_helper *helper, uint64_t memory, int64_t time)
 // What became of a helper that does not answer any more.
 static int fail_lost(struct plo_helper *helper, int64_t limit, struct pipilo_error *err)
 {
-    // It could have closed the socket and live on; one that is dead keeps the status it has.
-    kill(helper->pid, SIGKILL);
+    // It could have closed the socket and live on; one that is dying keeps the status it has.
     int status = reap(helper);
     if (status < 0 || WIFEXITED(status))
         return plo_fail(err, PIPILO_EOPERATOR, "the decoder ended while it worked on it");

@@ -390,6 +390,12 @@ static void try_unlink(void)
     unlink("/nowhere");
 }
 
+// As a heap that was found damaged does: it ends by its own signal.
+static void try_abort(void)
+{
+    abort();
+}
+
 static void try_memory(void)
 {
     munmap(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
@@ -425,6 +431,7 @@ static void what_a_helper_may_not_do_ends_it(void **test)
             assert_int_equal(WTERMSIG(status), SIGSYS);
         }
         assert_int_equal(run_sandboxed(threads, try_memory), 0);
+        assert_int_equal(WTERMSIG(run_sandboxed(threads, try_abort)), SIGABRT);
     }
 }
 
