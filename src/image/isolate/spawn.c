@@ -22,20 +22,27 @@
 
 // Beside an installed library, in a wheel, beside an installed program, and in the build tree of
 // the library and of the package.
-static char *find_program(void)
+static int find_program(char **out, struct pipilo_error *err)
 {
     static const char *const places[] = { "pipilo/" PROGRAM, PROGRAM, "../lib/pipilo/" PROGRAM,
                                           "../image/" PROGRAM, "../src/image/" PROGRAM };
     const char *setting = getenv("PIPILO_DECODER");
-    if (setting != NULL && *setting != '\0')
-        return plo_strdup(setting);
-    for (size_t i = 0; i < PLO_COUNT(places); i++) {
-        char *path = plo_dynlib_beside(places[i]);
-        if (path != NULL && access(path, X_OK) == 0)
-            return path;
-        plo_free(path);
+    if (setting != NULL && *setting != '\0') {
+        *out = plo_strdup(setting);
+        return *out != NULL ? 0 : plo_fail_nomem(err, 0);
     }
-    return NULL;
+    for (size_t i = 0; i < PLO_COUNT(places); i++) {
+        *out = plo_dynlib_beside(places[i]);
+        if (*out == NULL)
+            return plo_fail_nomem(err, 0);
+        if (access(*out, X_OK) == 0)
+            return 0;
+        plo_free(*out);
+    }
+    *out = NULL;
+    return plo_fail(err, PIPILO_ENOTFOUND,
+                    "there is no " PROGRAM
+                    " beside pipilo's library; PIPILO_DECODER may say where it is");
 }
 
 // Nothing of the environment but what the loader and the sanitizers read: it may hold secrets.
@@ -181,11 +188,8 @@ static int place_order(struct order *order)
 
 int plo_spawn(pid_t *pid, const char *kind, int socket, struct pipilo_error *err)
 {
-    char *program = find_program();
-    if (program == NULL)
-        return plo_fail(err, PIPILO_ENOTFOUND,
-                        "there is no " PROGRAM
-                        " beside pipilo's library; PIPILO_DECODER may say where it is");
+    char *program = NULL;
+    PLO_TRY(find_program(&program, err));
     struct order order = {
         .program = program, .kind = kind, .names = keep_environment(), .socket = socket
     };

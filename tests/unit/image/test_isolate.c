@@ -314,6 +314,34 @@ static void memory_ends_where_the_header_says(void **test)
     plo_buf_unref(&bytes);
 }
 
+// Each allocation fails once, a helper being started each time: the code is ENOMEM, nothing stays,
+// and the next picture goes.
+static void survives_lack_of_memory(void **test)
+{
+    (void)test;
+    struct plo_buf *bytes = sample_jpeg(W, H, SAMPLE_PLAIN, 0);
+    struct plo_image *image = open_bytes(bytes);
+    int failed = 0;
+    for (int64_t nth = 1;; nth++) {
+        struct plo_pixels pixels = { 0 };
+        plo_helpers_drop();
+        int64_t before = plo_alloc_live();
+        plo_alloc_fail_nth(nth);
+        int result = plo_image_pixels(image, PLO_COLOR_RGB, &usual, NULL, &pixels, NULL);
+        plo_alloc_fail_nth(0);
+        plo_buf_unref(&pixels.owner);
+        plo_helpers_drop();
+        assert_int_equal(plo_alloc_live(), before);
+        if (result == 0)
+            break;
+        assert_int_equal(result, PIPILO_ENOMEM);
+        failed++;
+    }
+    assert_in_range(failed, 3, 20);
+    plo_image_unref(&image);
+    plo_buf_unref(&bytes);
+}
+
 static void a_child_of_fork_has_its_own(void **test)
 {
     (void)test;
@@ -483,6 +511,7 @@ int main(void)
         cmocka_unit_test(many_pixels_are_not_copied),
         cmocka_unit_test(one_helper_serves_thread_after_thread),
         cmocka_unit_test(an_idle_helper_that_is_killed_costs_nothing),
+        cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(a_child_of_fork_has_its_own),
         cmocka_unit_test(a_helper_that_dies_or_hangs_costs_one_picture),
         cmocka_unit_test(memory_ends_where_the_header_says),
