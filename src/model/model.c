@@ -39,6 +39,7 @@ struct plo_model {
     char device[64];
     char *path;
     bool normalize;
+    bool to_load;     // or to be described only
     uint64_t weights; // bytes of the file and those beside it
     char *key;        // everything that makes two models one
     struct plo_streams *streams;
@@ -275,6 +276,30 @@ static int digest_all(struct plo_model *m, const struct plo_external *external,
     return code;
 }
 
+static int fail_budget(const struct plo_model *m, uint64_t need, struct pipilo_error *err)
+{
+    return plo_fail(err, PIPILO_EBUDGET,
+                    "loading %s takes about %" PRIu64 " MB; of the budget of %" PRIu64
+                    " MB %" PRIu64 " MB are in use",
+                    m->card.name, need / 1000000, plo_budget_limit() / 1000000,
+                    plo_budget_used() / 1000000);
+}
+
+// What could never be loaded is refused before its gigabytes are read for their digest. One that is
+// there already fitted once.
+static int refuse_large(const struct plo_model *m, struct pipilo_error *err)
+{
+    uint64_t need = m->engine->need(file_size(m->path));
+    bool there = false;
+    if (need <= plo_budget_limit())
+        return 0;
+    plo_lock_take(&lock);
+    for (const struct plo_model *other = models; other != NULL && !there; other = other->next)
+        there = other->path != NULL && strcmp(other->path, m->path) == 0;
+    plo_lock_release(&lock);
+    return there ? 0 : fail_budget(m, need, err);
+}
+
 static int set_files(struct plo_model *m, const char *spec, const struct plo_model_options *o,
                      struct pipilo_error *err)
 {
@@ -285,6 +310,8 @@ static int set_files(struct plo_model *m, const char *spec, const struct plo_mod
     m->path = files.onnx_path;
     files.onnx_path = NULL;
     plo_model_files_reset(&files);
+    if (m->to_load)
+        PLO_TRY(refuse_large(m, err));
     PLO_TRY(plo_digest_file(m->path, m->sha256, err));
     if (m->card.sha256[0] != '\0' && strcmp(m->card.sha256, m->sha256) != 0)
         return plo_fail(err, PIPILO_EMODEL,
@@ -392,11 +419,7 @@ static int charge(const struct plo_model *m, uint64_t need, struct pipilo_error 
         return 0;
     if (plo_model_cache_drop() > 0 && plo_budget_charge(need))
         return 0;
-    return plo_fail(err, PIPILO_EBUDGET,
-                    "loading %s takes about %" PRIu64 " MB; of the budget of %" PRIu64
-                    " MB %" PRIu64 " MB are in use",
-                    m->card.name, need / 1000000, plo_budget_limit() / 1000000,
-                    plo_budget_used() / 1000000);
+    return fail_budget(m, need, err);
 }
 
 // The estimate is charged before, and replaced by what the process grew by, never by more than it.
@@ -504,8 +527,8 @@ static int open_listed(struct plo_model **out, struct plo_model *m, struct pipil
     return code;
 }
 
-int plo_model_describe(struct plo_model **out, const char *spec,
-                       const struct plo_model_options *options, struct pipilo_error *err)
+static int create(struct plo_model **out, const char *spec, const struct plo_model_options *options,
+                  bool to_load, struct pipilo_error *err)
 {
     static const struct plo_model_options defaults = { .precision = PLO_PRECISION_F32 };
     *out = NULL;
@@ -515,6 +538,7 @@ int plo_model_describe(struct plo_model **out, const char *spec,
         return plo_fail_nomem(err, sizeof *m);
     m->pid = getpid();
     m->refs = 1;
+    m->to_load = to_load;
     int code = describe(m, spec, options != NULL ? options : &defaults, err);
     if (code < 0) {
         destroy(m);
@@ -524,12 +548,18 @@ int plo_model_describe(struct plo_model **out, const char *spec,
     return 0;
 }
 
+int plo_model_describe(struct plo_model **out, const char *spec,
+                       const struct plo_model_options *options, struct pipilo_error *err)
+{
+    return create(out, spec, options, false, err);
+}
+
 int plo_model_open(struct plo_model **out, const char *spec,
                    const struct plo_model_options *options, struct pipilo_error *err)
 {
     struct plo_model *m;
     *out = NULL;
-    PLO_TRY(plo_model_describe(&m, spec, options, err));
+    PLO_TRY(create(&m, spec, options, true, err));
     return open_listed(out, m, err);
 }
 
