@@ -493,8 +493,8 @@ static const struct option_row rows[] = {
       .help = "keep what is written whatever ends the run, and go on where one that was ended "
               "left off: the same command again, until it is done" },
     { 0, "shard", "I/N", OPTION_STRING, AT(shard),
-      .help = "take only every Nth input, from the Ith on: one of N parts, which other machines "
-              "may make" },
+      .help = "take only every Nth input, from the Ith on; `pipilo merge` makes one OUT of all N "
+              "shards" },
     { 0, "on-error", "WHAT", OPTION_CHOICE, AT(on_error), .choices = "row|stop", .fallback = "row",
       .help = "row: a bad picture is a row that says so, and the run goes on; stop: it ends the "
               "run" },

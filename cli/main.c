@@ -17,6 +17,7 @@ const struct command *const commands[] = {
     &embed_command,
     &search_command,
     &index_command,
+    &merge_command,
     &info_command,
     &serve_command,
     &run_command,

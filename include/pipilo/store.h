@@ -85,6 +85,33 @@ PIPILO_API int pipilo_store_row(struct pipilo_store_row *out, pipilo_store *stor
 PIPILO_API int pipilo_store_vectors(float *out, pipilo_store *store, int64_t first, size_t count,
                                     struct pipilo_error *err);
 
+// --- shards
+// ----------------------------------------------------------------------------------------
+
+struct pipilo_merge_options {
+    uint32_t struct_size;
+    bool force; // replace an `out` that is there
+    // Called by the calling thread every now and then, and at the end with done = rows; other than
+    // 0 ends it (PIPILO_ECANCELED). May be NULL.
+    int (*progress)(void *cookie, int64_t done, int64_t rows);
+    void *cookie;
+};
+#define PIPILO_MERGE_OPTIONS_INIT                          \
+    {                                                      \
+        .struct_size = sizeof(struct pipilo_merge_options) \
+    }
+
+// Makes the file `out` of all N shards that write_* made with shard='I/N', in any order: what one
+// run over all inputs would have written. Kinds of file are .npy, .jsonl, .db and .sqlite, one for
+// all. Rows are read and written one by one. `options` may be NULL. Errors: PIPILO_EINVALID (a
+// shard given twice, what is no shard, another kind of file); PIPILO_ENOTFOUND for one that is
+// missing or not finished; PIPILO_EMISMATCH where fingerprints, widths or lists of inputs differ;
+// PIPILO_EEXISTS; PIPILO_EBUSY; PIPILO_ECANCELED, PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_ENOMEM. On
+// failure nothing is left of `out`.
+PIPILO_API int pipilo_store_merge(const char *out, const char *const *shards, size_t count,
+                                  const struct pipilo_merge_options *options,
+                                  struct pipilo_error *err);
+
 // --- an index
 // --------------------------------------------------------------------------------------
 

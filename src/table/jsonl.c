@@ -1,6 +1,7 @@
 // jsonl.c: rows with their vectors as JSON lines, in a file with X.meta.json beside it or on
 // standard output.
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/fail.h"
 #include "table/kinds.h"
@@ -79,6 +80,34 @@ static int append(struct plo_table *table, const struct plo_row *row, struct pip
     return 0;
 }
 
+static int open_part(struct plo_part *part, struct pipilo_error *err)
+{
+    struct stat status;
+    char *npy = plo_rows_file_beside(part->path, ".npy");
+    if (npy == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = 0;
+    if (lstat(npy, &status) == 0)
+        result = plo_fail(err, PIPILO_EINVALID,
+                          "%.180s holds the rows of %.180s, which is the shard", part->path, npy);
+    plo_free(npy);
+    return result < 0 ? result : plo_rows_file_open_part(part, part->path, err);
+}
+
+static int join(struct plo_table *out, struct plo_part *part, int64_t number,
+                struct pipilo_error *err)
+{
+    struct plo_rows_file *rows = out->priv;
+    PLO_TRY(plo_rows_file_join(rows, part, number, err));
+    out->rows = rows->rows;
+    return 0;
+}
+
+static void close_part(struct plo_part *part)
+{
+    (void)part;
+}
+
 static int finish(struct plo_table *table, struct pipilo_error *err)
 {
     struct plo_rows_file *rows = table->priv;
@@ -105,5 +134,8 @@ const struct plo_table_kind plo_table_jsonl = {
     .reopen = reopen,
     .past = past,
     .settle = settle,
+    .open_part = open_part,
+    .join = join,
+    .close_part = close_part,
     .close = close_table,
 };

@@ -7,6 +7,8 @@
 #include "table/resume.h"
 #include "table/table.h"
 
+struct plo_part; // merge.h
+
 struct plo_table_kind {
     const char *name;
 
@@ -38,6 +40,14 @@ struct plo_table_kind {
     // Calls plo_table_count_error for every row that failed.
     int (*errors)(struct plo_table *table, struct pipilo_error *err);
 
+    // Merging. `open_part` opens the shard part->path and fills its meta, shard and rows; `join`
+    // takes its row `number`, asked in order, over as the next one of the table; `close_part` frees
+    // what open_part made beyond part->table and part->past, on failure too.
+    int (*open_part)(struct plo_part *part, struct pipilo_error *err);
+    int (*join)(struct plo_table *out, struct plo_part *part, int64_t number,
+                struct pipilo_error *err);
+    void (*close_part)(struct plo_part *part);
+
     // What the file's name is followed by in that of the file beside it that holds what is not yet
     // in it; NULL where there is none.
     const char *log_suffix;
@@ -68,6 +78,9 @@ struct plo_table {
     struct plo_resume resume;
     void *priv;
 };
+
+// The kind of file a path names, or NULL.
+const struct plo_table_kind *plo_table_kind_of(const char *path);
 
 // Copies `from`, giving every JSON text that is NULL the value {}. What `to` held is not freed.
 int plo_table_meta_copy(struct plo_table_meta *to, const struct plo_table_meta *from,

@@ -363,6 +363,53 @@ int plo_rows_file_append(struct plo_rows_file *file, const struct plo_row *row, 
                     : plo_meta_file_add(&file->meta, mark, err);
 }
 
+// --- merging ---
+
+int plo_rows_file_open_part(struct plo_part *part, const char *lines_path, struct pipilo_error *err)
+{
+    struct plo_meta_read meta = { 0 };
+    char *path = plo_rows_file_beside(part->path, ".meta.json");
+    if (path == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = plo_meta_file_read(&meta, path, err);
+    if (result == 0)
+        result = plo_rows_past_open(&part->past, lines_path, path, meta.marks_at, err);
+    if (result == 0) {
+        part->meta = meta.meta;
+        part->shard = meta.shard;
+        part->rows = meta.rows;
+        memset(&meta.meta, 0, sizeof meta.meta);
+    }
+    plo_meta_read_reset(&meta);
+    plo_free(path);
+    return result;
+}
+
+int plo_rows_file_join(struct plo_rows_file *file, struct plo_part *part, int64_t number,
+                       struct pipilo_error *err)
+{
+    const char *text = NULL;
+    size_t length = 0;
+    char mark[PLO_MARK_TEXT];
+    PLO_TRY(plo_rows_past_line(&part->past, &text, &length, err));
+    PLO_TRY(plo_rows_past_mark(&part->past, number, part->rows, mark, err));
+    if (plo_row_json_number(text, length) != number)
+        return plo_fail(err, PIPILO_ECORRUPT, "a line beside %s is not its row %lld", part->path,
+                        (long long)number);
+    // All but the number stays as it is.
+    size_t at = (size_t)((const char *)memchr(text, ',', length) - text);
+    file->line.length = 0;
+    plo_str_addf(&file->line, "{\"row\": %lld", (long long)file->rows++);
+    plo_str_add_bytes(&file->line, text + at, length - at);
+    plo_str_add(&file->line, "\n");
+    if (file->line.failed)
+        return plo_fail_nomem(err, length);
+    PLO_TRY(plo_outfile_write(&file->lines, file->line.data, file->line.length, err));
+    return plo_outfile_write(&file->meta.out, mark, sizeof mark, err);
+}
+
+// --- the end ---
+
 static int write_line(struct plo_outfile *out, const char *text, size_t length,
                       struct pipilo_error *err)
 {

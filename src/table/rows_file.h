@@ -4,6 +4,7 @@
 #define PLO_TABLE_ROWS_FILE_H
 
 #include "base/str.h"
+#include "table/merge.h"
 #include "table/meta_file.h"
 #include "table/rows_past.h"
 
@@ -69,6 +70,14 @@ int plo_rows_file_known(struct plo_rows_file *file, const char *source, uint64_t
 // Writes a row; `*number` is which it became.
 int plo_rows_file_append(struct plo_rows_file *file, const struct plo_row *row, int64_t *number,
                          struct pipilo_error *err);
+
+// Opens the lines and marks of a shard, `lines_path` and X.meta.json.
+int plo_rows_file_open_part(struct plo_part *part, const char *lines_path,
+                            struct pipilo_error *err);
+
+// Takes its row `number` over as the next one.
+int plo_rows_file_join(struct plo_rows_file *file, struct plo_part *part, int64_t number,
+                       struct pipilo_error *err);
 
 // Completes and syncs both files; then gives them their names.
 int plo_rows_file_finish(struct plo_rows_file *file, const struct plo_table *table,

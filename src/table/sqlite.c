@@ -304,6 +304,27 @@ static int end_batch(struct plo_table *table, struct pipilo_error *err)
     return 0;
 }
 
+int plo_sqlite_begin_row(struct plo_table *table, struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    if (s->open_batch)
+        return 0;
+    PLO_TRY(run(table, "BEGIN IMMEDIATE", err));
+    s->open_batch = true;
+    s->batch_rows = 0;
+    s->batch_start_ns = plo_clock_ns();
+    return 0;
+}
+
+int plo_sqlite_end_row(struct plo_table *table, struct pipilo_error *err)
+{
+    struct plo_sqlite *s = table->priv;
+    s->batch_rows++;
+    // One that can be resumed is told when, since a batch is synced then.
+    bool due = s->batch_rows >= BATCH_ROWS || plo_clock_ns() - s->batch_start_ns >= BATCH_NS;
+    return due && !table->options.resume ? end_batch(table, err) : 0;
+}
+
 static int append(struct plo_table *table, const struct plo_row *row, struct pipilo_error *err)
 {
     struct plo_sqlite *s = table->priv;
@@ -311,22 +332,14 @@ static int append(struct plo_table *table, const struct plo_row *row, struct pip
     if (replaces && row->row >= s->known_rows)
         return plo_fail(err, PIPILO_EINVALID, "row %lld is not there to be replaced",
                         (long long)row->row);
-    if (!s->open_batch) {
-        PLO_TRY(run(table, "BEGIN IMMEDIATE", err));
-        s->open_batch = true;
-        s->batch_rows = 0;
-        s->batch_start_ns = plo_clock_ns();
-    }
+    PLO_TRY(plo_sqlite_begin_row(table, err));
     if (replaces) {
         sqlite3_bind_int64(s->delete_members, 1, row->row);
         PLO_TRY(execute(table, s->delete_members, err));
     }
     PLO_TRY(insert_row(table, replaces ? row->row : table->rows, row, err));
     table->rows += replaces ? 0 : 1;
-    s->batch_rows++;
-    // One that can be resumed is told when, since a batch is synced then.
-    bool due = s->batch_rows >= BATCH_ROWS || plo_clock_ns() - s->batch_start_ns >= BATCH_NS;
-    return due && !table->options.resume ? end_batch(table, err) : 0;
+    return plo_sqlite_end_row(table, err);
 }
 
 // --- resuming ---
@@ -457,6 +470,9 @@ const struct plo_table_kind plo_table_sqlite = {
     .reopen = reopen,
     .past = past,
     .settle = settle,
+    .open_part = plo_sqlite_open_part,
+    .join = plo_sqlite_join,
+    .close_part = plo_sqlite_close_part,
     .open = plo_sqlite_open_table,
     .vectors = plo_sqlite_vectors,
     .row = plo_sqlite_row,

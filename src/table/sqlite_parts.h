@@ -65,6 +65,16 @@ int plo_sqlite_read_shard(struct plo_table *table, struct pipilo_error *err);
 // A place for one vector in table->priv, where they are kept in 16 bits.
 int plo_sqlite_make_halves(struct plo_table *table, struct pipilo_error *err);
 
+// Around the statements that insert a row: a transaction is open, and ends now and then.
+int plo_sqlite_begin_row(struct plo_table *table, struct pipilo_error *err);
+int plo_sqlite_end_row(struct plo_table *table, struct pipilo_error *err);
+
+// The kind's share in merging.
+int plo_sqlite_open_part(struct plo_part *part, struct pipilo_error *err);
+int plo_sqlite_join(struct plo_table *out, struct plo_part *part, int64_t number,
+                    struct pipilo_error *err);
+void plo_sqlite_close_part(struct plo_part *part);
+
 // The reading half of the kind.
 int plo_sqlite_open_table(struct plo_table *table, struct pipilo_error *err);
 int plo_sqlite_vectors(struct plo_table *table, int64_t first, size_t count, float *out,

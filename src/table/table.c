@@ -18,7 +18,7 @@
 // Vectors go to files as they lie in memory.
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tables are written little-endian");
 
-static const struct plo_table_kind *kind_of(const char *path)
+const struct plo_table_kind *plo_table_kind_of(const char *path)
 {
     static const struct {
         const char *suffix;
@@ -164,7 +164,7 @@ static int follow_link(const char **path, char *whole, const struct plo_table_ki
     if (realpath(*path, whole) == NULL)
         return plo_fail_errno(err, -errno, "cannot follow the link %s", *path);
     // The names beside it are made from its own.
-    if (kind_of(whole) != kind)
+    if (plo_table_kind_of(whole) != kind)
         return plo_fail(err, PIPILO_EINVALID, "%.160s links to %.160s, which ends in another way",
                         *path, whole);
     *path = whole;
@@ -226,7 +226,7 @@ static int begin_writing(struct plo_table *table, struct pipilo_error *err)
 int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
                      const struct plo_table_options *options, struct pipilo_error *err)
 {
-    const struct plo_table_kind *kind = kind_of(path);
+    const struct plo_table_kind *kind = plo_table_kind_of(path);
     struct plo_table_options chosen = *options;
     struct plo_table *table = NULL;
     char whole[PATH_MAX];
@@ -317,7 +317,7 @@ int64_t plo_table_appended(const struct plo_table *table)
 
 int plo_table_open(struct plo_table **out, const char *path, struct pipilo_error *err)
 {
-    const struct plo_table_kind *kind = kind_of(path);
+    const struct plo_table_kind *kind = plo_table_kind_of(path);
     struct plo_table *table = NULL;
     if (kind == NULL || kind->open == NULL)
         return plo_fail(err, PIPILO_EFORMAT, "%s is no store: those end in .db, .sqlite or .npy",

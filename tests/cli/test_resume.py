@@ -312,3 +312,87 @@ def test_shards_are_every_nth_input(pipilo, photos, tmp_path):
         with sqlite3.connect(tmp_path / f"{part}.db") as db:
             sources.append([row[0] for row in db.execute("SELECT source FROM rows ORDER BY row")])
     assert sources == [[str(photos / name) for name in NAMES[part::3]] for part in range(3)]
+
+
+@pytest.fixture(scope="module")
+def shards(bench):
+    """Three shards of each kind of OUT, made by runs with --resume, and the whole."""
+    for out in ("out.npy", "out.jsonl", "out.db"):
+        folder = bench.place(f"shards-{out}")
+        words = [PROGRAM, "embed", "inputs/in", "inputs/shard.tar", *NULL, "--resume", "--json"]
+        how = {"cwd": link(folder, bench), "env": bench.environment, "capture_output": True, "text": True}
+        subprocess.run([*words, "-o", out], **how)
+        for part in (1, 2, 3):
+            done = subprocess.run([*words, "-o", f"{part}{out[3:]}", "--shard", f"{part}/3"], **how)
+            assert done.returncode in (0, 1)
+    return bench.folder
+
+
+@pytest.mark.parametrize("out", OUTS)
+def test_shards_merge_into_the_whole(shards, pipilo, tmp_path, out):
+    folder = shards / f"shards-{out}"
+    given = [folder / f"{part}{out[3:]}" for part in (3, 1, 2)]
+    done = pipilo("merge", tmp_path / out, *given)
+    assert "of 3 shards" in done.out and out in done.out
+    whole = {path.name: runs.content(path) for path in folder.glob("out*")}
+    assert outs(tmp_path) == whole
+    pipilo("merge", tmp_path / out, *given, status=4)
+    pipilo("merge", tmp_path / out, *given, "--force", "--quiet")
+    assert outs(tmp_path) == whole
+
+
+@pytest.mark.parametrize("words", [["--dtype", "f16"], ["--thumbnails"]])
+def test_merged_rows_are_copied_as_they_are(pipilo, photos, tmp_path, words):
+    (photos / "bad.jpg").write_bytes(b"")
+    pipilo("embed", photos, *NULL, "-o", "out.db", *words, status=1)
+    for part in (1, 2):
+        pipilo("embed", photos, *NULL, "-o", f"{part}.db", "--shard", f"{part}/2", *words, status=part % 2)
+    pipilo("merge", "merged.db", "1.db", "2.db")
+    assert runs.content(tmp_path / "merged.db") == runs.content(tmp_path / "out.db")
+
+
+def test_one_shard_and_more_shards_than_pictures(pipilo, photos, tmp_path):
+    pipilo("embed", photos, *NULL, "-o", "out.npy")
+    pipilo("embed", photos, *NULL, "-o", "only.npy", "--shard", "1/1")
+    for part in range(1, 10):
+        pipilo("embed", photos, *NULL, "-o", f"{part}.npy", "--shard", f"{part}/9")
+    pipilo("merge", "one.npy", "only.npy")
+    pipilo("merge", "nine.npy", *[f"{part}.npy" for part in range(1, 10)])
+    for ending in (".npy", ".jsonl", ".meta.json"):
+        whole = (tmp_path / f"out{ending}").read_bytes()
+        assert (tmp_path / f"one{ending}").read_bytes() == whole == (tmp_path / f"nine{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["npy", "jsonl", "db"])
+def test_shards_that_make_no_whole(pipilo, photos, tmp_path, ending):
+    def make(name, *words, status=0):
+        pipilo("embed", photos, *NULL, "-o", f"{name}.{ending}", *words, status=status)
+        return f"{name}.{ending}"
+
+    def refused(*given, status, named):
+        done = pipilo("merge", f"out.{ending}", *given, status=status)
+        assert named in done.err and done.err.count("\n") == 1
+        assert not outs(tmp_path)
+
+    one, two = make("a", "--shard", "1/2"), make("b", "--shard", "2/2")
+    refused(one, status=3, named="shard 2/2 is missing")
+    refused(one, two, one, status=2, named="both shard 1/2")
+    refused(one, make("whole"), status=2, named="no shard")
+    refused(one, make("c", "--shard", "2/3"), status=4, named="one of 3")
+    refused(one, make("d", "--shard", "2/2", "--normalize"), status=4, named="normalize")
+    refused(one, "nowhere." + ending, status=3, named="nowhere")
+    bad = photos / "zzz.png"
+    bad.write_bytes(b"")
+    words = ["--shard", "2/2", "--resume", "--on-error", "stop"]
+    begun = make("e", *words, status=6)
+    refused(one, begun, status=3, named="--resume")
+    draw(bad, 5)
+    refused(one, make("e", *words), status=4, named="7 inputs")
+    pipilo("merge", "out.jsonl" if ending != "jsonl" else "out.npy", one, two, status=2)
+
+
+def test_an_updated_store_is_no_shard(pipilo, photos, tmp_path):
+    for out in ("a.db", "b.npy"):
+        pipilo("embed", photos, *NULL, "-o", out, "--shard", "1/1")
+        pipilo("embed", photos, *NULL, "-o", out, "--update")
+        assert "no shard" in pipilo("merge", f"out{out[1:]}", out, status=2).err
