@@ -99,10 +99,13 @@ bool plo_tiff_read(struct plo_input *input, uint64_t offset, uint64_t size,
     uint64_t directory = get32(&tiff, head + 4);
     const uint8_t *p = at(&tiff, directory, 2);
     uint32_t count = p != NULL ? get16(&tiff, p) : 0;
+    fields->cut = p == NULL;
     for (uint32_t i = 0; i < count && i < MAX_ENTRIES; i++) {
         const uint8_t *entry = at(&tiff, directory + 2 + 12 * (uint64_t)i, 12);
-        if (entry == NULL)
+        if (entry == NULL) {
+            fields->cut = true;
             return true;
+        }
         take(&tiff, entry, fields);
     }
     p = at(&tiff, directory + 2 + 12 * (uint64_t)count, 4);

@@ -13,6 +13,7 @@ struct plo_tiff_fields {
     uint32_t width, height, orientation, samples, depth, photometric;
     uint32_t next; // offset of the next directory; 0: none
     bool icc;
+    bool cut; // the directory, or a part of it, lies behind the end of the data
 };
 
 // Reads the directory of the TIFF structure that begins at `offset` and has `size` bytes. False

@@ -81,6 +81,19 @@ void plo_swap_red_blue(uint8_t *pixels, size_t count)
     }
 }
 
+// True where the rows that come are those of the header's picture, whole or at a scale that was
+// asked for.
+static bool is_as_said(const struct plo_decoder *decoder)
+{
+    const struct plo_image_info *info = decoder->info;
+    for (uint32_t shrink = 1; shrink == 1 || shrink <= decoder->shrink; shrink *= 2) {
+        if (decoder->width == (info->stored_width + shrink - 1) / shrink &&
+            decoder->height == (info->stored_height + shrink - 1) / shrink)
+            return true;
+    }
+    return false;
+}
+
 int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
 {
     const struct plo_codec *codec = decoder->codec;
@@ -97,8 +110,7 @@ int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
     PLO_TRY(codec->open(decoder, err));
     // Who asked made room for what the header said: a decoder that reads it in another way must
     // not pass that.
-    if (decoder->shrink <= 1 &&
-        (decoder->width != info->stored_width || decoder->height != info->stored_height))
+    if (!is_as_said(decoder))
         return plo_fail(err, PIPILO_ECORRUPT, "the header says %u x %u pixels, the data %u x %u",
                         info->stored_width, info->stored_height, decoder->width, decoder->height);
     return 0;

@@ -144,9 +144,10 @@ static int32_t next_code(struct state *state, uint32_t size)
             if (state->data == state->end || *state->data == 0)
                 return -1;
             state->block = *state->data++;
+            // Of a sub-block that is cut off nothing is taken, as in Pillow.
+            if ((size_t)(state->end - state->data) < state->block)
+                return -1;
         }
-        if (state->data == state->end)
-            return -1;
         state->bits |= (uint32_t)*state->data++ << state->bit_count;
         state->bit_count += 8;
         state->block--;

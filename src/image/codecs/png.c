@@ -108,16 +108,38 @@ static void *png_realloc(void *block, size_t size)
     return plo_realloc(block, size, 1);
 }
 
-static void read_palette(struct state *state)
+static int read_palette(struct state *state)
 {
-    struct spng_plte plte;
-    if (state->header.color_type != PALETTE || spng_get_plte(state->png, &plte) != 0)
-        return;
+    struct spng_plte plte = { 0 };
+    int code = state->header.color_type == PALETTE ? spng_get_plte(state->png, &plte) : 0;
     for (uint32_t i = 0; i < plte.n_entries && i < 256; i++) {
         state->palette[i][0] = plte.entries[i].red;
         state->palette[i][1] = plte.entries[i].green;
         state->palette[i][2] = plte.entries[i].blue;
     }
+    return code == SPNG_ECHUNKAVAIL ? 0 : code;
+}
+
+// True where a chunk behind the picture's data has begun and is not there as far as it says itself.
+// As in Pillow the end itself may be missing, and what belongs to a further frame is not looked at.
+static bool ends_early(const uint8_t *data, uint64_t size, bool animated)
+{
+    bool begun = false;
+    for (uint64_t at = 8; at + 8 <= size;) {
+        uint32_t length = plo_be32(data + at);
+        const uint8_t *kind = data + at + 4;
+        bool picture = memcmp(kind, "IDAT", 4) == 0;
+        if (memcmp(kind, "IEND", 4) == 0 || (begun && animated && memcmp(kind, "fcTL", 4) == 0))
+            return false;
+        // How much of the picture's own data is there is for the decoder to say; none is too
+        // little.
+        bool cut = length > size - at - 8;
+        if (cut)
+            return begun && (!picture || at + 8 == size);
+        begun = begun || picture;
+        at += 12 + (uint64_t)length;
+    }
+    return false;
 }
 
 // The rows of all seven passes, into the samples of the whole picture.
@@ -149,12 +171,14 @@ static int start(struct plo_decoder *decoder, struct state *state, struct pipilo
     if (code == 0)
         code = spng_get_ihdr(state->png, &state->header);
     if (code == 0)
-        read_palette(state);
+        code = read_palette(state);
     size_t total = 0;
     if (code == 0)
         code = spng_decoded_image_size(state->png, SPNG_FMT_RAW, &total);
     if (code != 0)
         return fail_png(err, code, 0, rows);
+    if (ends_early(decoder->data, decoder->size, decoder->info->animated))
+        return plo_fail(err, PIPILO_ETRUNCATED, "the data end in a chunk behind the picture");
     state->raw_stride = total / rows;
     bool whole = state->header.interlace_method != 0;
     size_t raw = whole ? total : state->raw_stride;

@@ -130,7 +130,8 @@ static int fail_vips(struct pipilo_error *err)
     text[length] = '\0';
     lib.error_clear();
     static const char *const early_texts[] = { "runcated",        "rematurely", "end of",
-                                               "bytes, expected", "bad seek",   "stream length" };
+                                               "bytes, expected", "bad seek",   "stream length",
+                                               "too short" };
     bool early = false;
     for (size_t i = 0; i < PLO_COUNT(early_texts); i++)
         early = early || strstr(text, early_texts[i]) != NULL;
@@ -271,12 +272,17 @@ static int probe_file(struct plo_input *input, struct plo_image_info *info,
     return result;
 }
 
-// A classic TIFF's header is read without the library.
-static bool probe_tiff(struct plo_input *input, struct plo_image_info *info)
+// A classic TIFF's header is read without the library. 1, or 0 where it is not one.
+static int probe_tiff(struct plo_input *input, struct plo_image_info *info,
+                      struct pipilo_error *err)
 {
     struct plo_tiff_fields fields;
     if (!plo_tiff_read(input, 0, input->size, &fields))
-        return false;
+        return 0;
+    if (fields.cut && !input->failed)
+        return plo_fail(err, PIPILO_ETRUNCATED,
+                        "the data end after %llu bytes, before the picture's directory does",
+                        (unsigned long long)input->size);
     info->stored_width = fields.width;
     info->stored_height = fields.height;
     info->palette = fields.photometric == 3;
@@ -285,7 +291,7 @@ static bool probe_tiff(struct plo_input *input, struct plo_image_info *info)
     info->orientation = fields.orientation <= 8 ? (uint8_t)fields.orientation : 1;
     info->icc = fields.icc;
     info->animated = fields.next != 0;
-    return true;
+    return 1;
 }
 
 static int probe(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err)
@@ -295,11 +301,11 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
     if (head == NULL)
         return plo_fail(err, PIPILO_EIO, "the file cannot be read");
     info->format = format_of(head, size);
-    if (info->format == PLO_IMAGE_TIFF && probe_tiff(input, info))
-        ;
-    else if (plo_decoding_apart())
+    int known = info->format == PLO_IMAGE_TIFF ? probe_tiff(input, info, err) : 0;
+    PLO_TRY(known);
+    if (known == 0 && plo_decoding_apart())
         PLO_TRY(plo_isolate_probe(input, info, err));
-    else
+    else if (known == 0)
         PLO_TRY(input->data != NULL ? probe_bytes(input->data, (size_t)input->size, info, err)
                                     : probe_file(input, info, err));
     info->state_bytes = state_bytes(info);
