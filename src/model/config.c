@@ -292,6 +292,9 @@ int plo_config_parse(struct plo_card *card, const char *text, size_t size, struc
         return plo_fail(err, PIPILO_EMODEL, "it is no valid JSON: %s", why);
     int code = parse(card, root, text, size, err);
     plo_json_free(root);
+    struct pipilo_error inner = { 0 };
+    if (code == 0 && plo_preprocess_check(&card->preprocess, &inner) < 0)
+        return plo_fail(err, PIPILO_EMODEL, "it asks for what cannot be done: %s", inner.message);
     return code;
 }
 

@@ -162,6 +162,9 @@ static void refuses_what_it_cannot_do(void **state)
         { "{\"image_processor_type\":\"ViTImageProcessor\",\"size\":224}", "image_mean" },
         { "{\"image_processor_type\":\"ViTImageProcessor\",\"size\":224.5," VALUES "}",
           "size: expected a size in pixels" },
+        { "{\"image_processor_type\":\"ViTImageProcessor\",\"size\":224,"
+          "\"image_mean\":[0.5,0.5,0.5],\"image_std\":[0,0.5,0.5]}",
+          "cannot be done" },
         { "{\"model_type\":\"vit\",\"hidden_size\":768}", "preprocessor_config.json does" },
         { "{}", "image_processor_type: is required" },
         { "nonsense", "no valid JSON" },
