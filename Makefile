@@ -12,6 +12,7 @@
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
+#   make torture    the faults that take long: damaged pictures by the thousand, under ASan
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -25,7 +26,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test soak fuzz tsan test-timm bench bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
+.PHONY: all demo test soak fuzz torture tsan test-timm bench bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -52,6 +53,9 @@ soak:
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory all
 	@tools/soak.sh $(BUILD)
+
+torture:
+	@tools/damaged.sh
 
 test-timm:
 	@tools/timm_test.sh
