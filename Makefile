@@ -3,12 +3,14 @@
 #   make            build pipilo                          -> build/release
 #   make demo       photographs to vectors, and a search
 #   make test       all tests
-#   make bench      the speed table; make bench-python: the Python package beside the command;
-#                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
-#                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
-#                   make bench-search: exact and by an index, beside memory and NumPy;
-#                   make bench-shares: the share of the ceiling by model, precision and size;
-#                   make bench-start: one picture, the whole program
+#   make bench      the speed table; beside it:
+#     bench-shares    the share of the ceiling by model, precision and size
+#     bench-start     one picture, the whole program
+#     bench-halves    20,000 pictures, the second half beside the first
+#     bench-python    the Python package beside the command
+#     bench-peers     fastembed and a script by hand (PEERS="python fastembed towhee timm")
+#     bench-towhee    Towhee 1.1.3
+#     bench-search    exact and by an index, beside memory and NumPy
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
@@ -26,7 +28,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test soak fuzz torture tsan test-timm bench bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
+.PHONY: all demo test soak fuzz torture tsan test-timm bench bench-halves bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -71,6 +73,12 @@ bench-python:
 	@tools/python_env.sh python
 	@.deps/venv/bin/python bench/pictures.py .deps/photos build/bench/pictures 320
 	@.deps/venv/bin/python bench/python_rate.py $(BUILD) .deps/venv-python/bin/python
+
+bench-halves:
+	@tools/setup.sh test
+	@tools/python_env.sh python
+	@.deps/venv/bin/python bench/pictures.py .deps/photos build/bench/500x375 200
+	@.deps/venv-python/bin/python bench/halves.py
 
 bench-peers:
 	@tools/setup.sh test

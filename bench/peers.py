@@ -28,6 +28,7 @@ WAYS = {
     "python": [("Pillow, numpy and OpenVINO by hand", [])],
     "fastembed": [("fastembed", []), ("fastembed, parallel", [str(len(os.sched_getaffinity(0)))])],
     "towhee": [("Towhee 1.1.3, ONNX Runtime", [])],
+    "timm": [("timm, torch and a DataLoader", [])],
 }
 
 

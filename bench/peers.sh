@@ -2,7 +2,9 @@
 # peers.sh: pipilo beside others over the same weights and pictures (peers.py). Each peer has an
 # environment of its own: fastembed's is 150 MB by pip, Towhee's 80 MB.
 #
-# usage: bench/peers.sh BUILD [--rounds N] [--json] ..       PEERS="python fastembed towhee" (the first two)
+# usage: bench/peers.sh BUILD [--rounds N] [--json] ..       PEERS="python fastembed towhee timm"
+#
+# Without PEERS the first two: timm's torch is a download of 2.5 GB.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -38,8 +40,12 @@ for peer in ${PEERS:-python fastembed}; do
             Pillow==13.0.0
         found="$found towhee=.deps/venv-towhee/bin/python"
         ;;
+    timm)
+        tools/python_env.sh timm >&2
+        found="$found timm=.deps/venv-timm/bin/python"
+        ;;
     *)
-        echo "there is no peer '$peer': python, fastembed, towhee" >&2
+        echo "there is no peer '$peer': python, fastembed, towhee, timm" >&2
         exit 2
         ;;
     esac
