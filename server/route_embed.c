@@ -1,8 +1,10 @@
 // route_embed.c: POST /embed: pictures as they are, one as the body or several as a form's parts;
-// vectors as JSON, or as bare float32 where the client asks for application/octet-stream.
+// vectors as JSON, or where the client asks for it as bare float32 (application/octet-stream) or an
+// Arrow stream.
 #include <math.h>
 #include <string.h>
 
+#include "arrow.h"
 #include "pictures.h"
 #include "routes.h"
 #include "serve.h"
@@ -70,6 +72,13 @@ static void answer_bare(struct exchange *exchange, const struct pictures *pictur
     answer_header(exchange, "X-Pipilo-Fingerprint", "%s", pictures->model->fingerprint);
 }
 
+static void answer_arrow(struct exchange *exchange, const struct pictures *pictures)
+{
+    arrow_write(&exchange->answer, pictures);
+    exchange->status = 200;
+    exchange->type = arrow_type;
+}
+
 static void finish(struct exchange *exchange)
 {
     const struct pictures *pictures = pictures_of(exchange);
@@ -77,9 +86,14 @@ static void finish(struct exchange *exchange)
     // The whole body is one picture: the status says what is wrong with it.
     if (!pictures->rows && pictures->count == 1 && pictures_vector(pictures, 0, &err) == NULL)
         answer_failure(exchange, &err, "input[0]");
-    else if (pictures_all_good(exchange))
-        exchange_accepts(exchange, bare) ? answer_bare(exchange, pictures)
-                                         : answer_rows(exchange, pictures);
+    else if (!pictures_all_good(exchange))
+        return;
+    else if (exchange_accepts(exchange, bare))
+        answer_bare(exchange, pictures);
+    else if (exchange_accepts(exchange, arrow_type))
+        answer_arrow(exchange, pictures);
+    else
+        answer_rows(exchange, pictures);
 }
 
 static void handle(struct exchange *exchange)

@@ -6,7 +6,7 @@
 #   style     what tests/style/check.py checks
 #   gcc       gcc with -Werror, and the C tests with recorded answers
 #   compare   pipilo beside others' work: Pillow, ONNX Runtime, numpy, sqlite3; and the command line
-#   sanitize  the C tests again under ASan and UBSan
+#   sanitize  the C tests and those of the server again under ASan and UBSan
 #   tsan      what makes threads, under ThreadSanitizer: a part, `make tsan` is the whole
 #   clang     a clang build with -Werror, and two seconds of every fuzzing target
 #   python    the Python package, as a wheel in an environment of its own
@@ -51,7 +51,12 @@ stage_sanitize() {
         -Db_sanitize=address,undefined -Doptimization=1 || return 1
     ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
         LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0 \
-        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build_and_test build/sanitize
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build_and_test build/sanitize ||
+        return 1
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
+        LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0 \
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PIPILO_SANITIZED=1 \
+        PIPILO_BIN=$PWD/build/sanitize/cli/pipilo python -m pytest -q -p no:cacheprovider tests/server
 }
 
 stage_tsan() { tools/tsan.sh; }
