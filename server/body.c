@@ -79,7 +79,7 @@ bool body_json(struct exchange *exchange, struct json_document *document)
 
 struct room *body_room(struct exchange *exchange, const struct json *model)
 {
-    const char *name = json_string(model);
+    const char *name = json_text(model);
     if (model != NULL && model->kind != JSON_NULL && name == NULL) {
         answer_error(exchange, 400, "invalid_argument", "model", "model is a string");
         return NULL;

@@ -72,9 +72,9 @@ static bool add_text(const struct place *place, const char *text, bool base64)
 // {"type": "image_url", "image_url": {"url": ..}}, also with the URL itself.
 static bool add_image_url(const struct place *place, const struct json *image)
 {
-    const char *url = json_string(image);
+    const char *url = json_text(image);
     if (url == NULL)
-        url = json_string(json_get(image, "url"));
+        url = json_text(json_get(image, "url"));
     return url != NULL ? add_text(place, url, false)
                        : wrong(place, "invalid_argument", "image_url has no url");
 }
@@ -96,14 +96,14 @@ static bool add_object(const struct place *place, const struct json *node)
                       *content = json_get(node, "content");
     if (image_url != NULL)
         return add_image_url(place, image_url);
-    if (json_string(image) != NULL)
-        return add_text(place, json_string(image), true);
+    if (json_text(image) != NULL)
+        return add_text(place, json_text(image), true);
     if (json_kind(image) == JSON_OBJECT)
         return add_object(place, image);
-    if (json_string(url) != NULL)
-        return add_text(place, json_string(url), false);
-    if (json_string(bytes) != NULL)
-        return add_base64(place, json_string(bytes));
+    if (json_text(url) != NULL)
+        return add_text(place, json_text(url), false);
+    if (json_text(bytes) != NULL)
+        return add_base64(place, json_text(bytes));
     if (content != NULL)
         return add_content(place, content);
     return wrong(place, "invalid_argument",

@@ -278,11 +278,15 @@ int json_parse(struct json_document *document, char *text, size_t size, char *wh
                              .why_size = why_size };
     *document = (struct json_document){ 0 };
     why[0] = '\0';
-    if (read_value(&reader, &document->root) < 0)
-        return -1;
+    int result = read_value(&reader, &document->root);
     skip(&reader);
     // A NUL inside the text ends it early.
-    return reader.at == reader.end ? 0 : wrong(&reader, "something behind the end");
+    if (result == 0 && reader.at != reader.end)
+        result = wrong(&reader, "something behind the end");
+    // What was read until then is not whole: nobody may look at it.
+    if (result < 0)
+        document->root = NULL;
+    return result;
 }
 
 void json_free(struct json_document *document)
@@ -320,12 +324,12 @@ const struct json *json_get(const struct json *object, const char *key)
     return found;
 }
 
-const char *json_string(const struct json *node)
+const char *json_text(const struct json *node)
 {
     return json_kind(node) == JSON_STRING ? node->string : NULL;
 }
 
-bool json_true(const struct json *node)
+bool json_is_set(const struct json *node)
 {
     return json_kind(node) == JSON_BOOL && node->number != 0;
 }

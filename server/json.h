@@ -3,13 +3,15 @@
 //
 //     struct json_document document;
 //     if (json_parse(&document, body, size, why, sizeof why) < 0) ...
-//     const char *model = json_string(json_get(document.root, "model"));
+//     const char *model = json_text(json_get(document.root, "model"));
 //     json_free(&document);
 //
 // Strict (RFC 8259), but for a key given twice: the last one counts. A text is refused past
 // JSON_DEPTH brackets within brackets or JSON_NODES values, before they take memory.
 // Ownership: every node and string belongs to the document and to the text it was read from.
-// Accessors take NULL and nodes of another kind, and answer with nothing. Threads: one at a time.
+// Accessors take NULL and nodes of another kind, and answer with nothing. Two of them are not
+// called as one would expect: json_string and json_true are Jansson's, in the same process.
+// Threads: one at a time.
 #ifndef SERVER_JSON_H
 #define SERVER_JSON_H
 
@@ -46,15 +48,15 @@ struct json_document {
 };
 
 // Parses `text`, which is changed and must stay; text[size] must be a NUL of the caller's. Returns
-// 0, or -1 with one line in `why`. The document may be freed either way.
+// 0, or -1 with one line in `why` and no root. The document may be freed either way.
 int json_parse(struct json_document *document, char *text, size_t size, char *why, size_t why_size);
 void json_free(struct json_document *document);
 
 enum json_kind json_kind(const struct json *node);
 const char *json_kind_name(enum json_kind kind); // "an object"
 const struct json *json_get(const struct json *object, const char *key);
-const char *json_string(const struct json *node);
-bool json_true(const struct json *node);
+const char *json_text(const struct json *node);
+bool json_is_set(const struct json *node);
 
 // Whether it is a whole number from `least` to `most`, and which.
 bool json_int(const struct json *node, long long least, long long most, long long *out);

@@ -64,7 +64,7 @@ static bool read_types(struct exchange *exchange, const struct json *types, stru
     bool good = form->floats || json_kind(types) == JSON_ARRAY;
     for (const struct json *type = json_kind(types) == JSON_ARRAY ? types->first : NULL;
          type != NULL; type = type->next) {
-        const char *name = json_string(type);
+        const char *name = json_text(type);
         bool base64 = name != NULL && strcmp(name, "base64") == 0;
         bool floats = name != NULL && strcmp(name, "float") == 0;
         form->base64 = form->base64 || base64;

@@ -52,7 +52,7 @@ static bool read_form(struct exchange *exchange, const struct json *body, struct
     struct form *form = calloc(1, sizeof *form);
     pictures->more = form;
     pictures->forget_more = free;
-    const char *name = json_string(format), *rows = json_string(on_error);
+    const char *name = json_text(format), *rows = json_text(on_error);
     if (form == NULL) {
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
         return false;
@@ -78,7 +78,7 @@ static bool read_pictures(struct exchange *exchange, const struct json *body,
 {
     const struct json *modality = json_get(body, "modality");
     const struct json *messages = json_get(body, "messages");
-    const char *kind = json_string(modality);
+    const char *kind = json_text(modality);
     bool images = kind != NULL && strcmp(kind, "image") == 0;
     if (json_kind(modality) > JSON_NULL && !images) {
         answer_error(exchange, 400, "invalid_argument", "modality",

@@ -9,6 +9,8 @@
 #include "shelf.h"
 
 enum { MOST_ROWS = 1000, MOST_VECTORS = 10000 };
+// The last whole number that JSON is sure to hold.
+#define MOST_NUMBER (1LL << 53)
 
 // What is wanted of the store.
 struct wanted {
@@ -129,7 +131,7 @@ static void list_work(struct shelf_job *job, struct shelf *shelf, const struct p
 static void list(struct exchange *exchange)
 {
     long long first, count;
-    if (has_store(exchange) && exchange_number(exchange, "first", 0, 0, INT64_MAX / 2, &first) &&
+    if (has_store(exchange) && exchange_number(exchange, "first", 0, 0, MOST_NUMBER, &first) &&
         exchange_number(exchange, "count", 100, 1, MOST_ROWS, &count))
         begin(exchange, first, count, list_work);
 }
@@ -226,7 +228,7 @@ static void vectors_work(struct shelf_job *job, struct shelf *shelf, const struc
 static void vectors(struct exchange *exchange)
 {
     long long first, count;
-    if (has_store(exchange) && exchange_number(exchange, "first", 0, 0, INT64_MAX / 2, &first) &&
+    if (has_store(exchange) && exchange_number(exchange, "first", 0, 0, MOST_NUMBER, &first) &&
         exchange_number(exchange, "count", 1000, 1, MOST_VECTORS, &count))
         begin(exchange, first, count, vectors_work);
 }

@@ -229,7 +229,7 @@ static void run(struct exchange *exchange)
     struct json_document document;
     struct work *work = body_json(exchange, &document) ? create(exchange) : NULL;
     const struct json *root = document.root;
-    const char *text = json_string(json_get(root, "pipeline"));
+    const char *text = json_text(json_get(root, "pipeline"));
     const struct json *input = json_get(root, "input"), *inputs = json_get(root, "inputs");
     if (work == NULL)
         ;

@@ -187,7 +187,7 @@ static bool read_json(struct exchange *exchange, struct pictures *pictures, stru
                      "a search is for either input, or vector, or row");
         return false;
     }
-    search->exact = json_true(json_get(body, "exact"));
+    search->exact = json_is_set(json_get(body, "exact"));
     if (k != NULL && !json_int(k, 1, MOST_HITS, &search->k)) {
         answer_error(exchange, 400, "invalid_argument", "k", "k is a whole number from 1 to %d",
                      MOST_HITS);

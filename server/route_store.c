@@ -139,7 +139,7 @@ static bool read_json(struct exchange *exchange, struct pictures *pictures)
     const struct json *sources = good ? json_get(document.root, "sources") : NULL;
     const struct json *source = json_kind(sources) == JSON_ARRAY ? sources->first : sources;
     for (size_t i = 0; good && i < pictures->count && source != NULL; i++, source = source->next) {
-        good = json_string(source) != NULL && source->length > 0;
+        good = json_text(source) != NULL && source->length > 0;
         if (good)
             pictures->names[i] = strdup(source->string);
         else

@@ -48,17 +48,17 @@ static int read_string(pipilo_value **out, const char *text, struct pipilo_error
 static int read_picture(pipilo_value **out, const struct json *node, struct pipilo_error *err)
 {
     const struct json *url = json_get(node, "url"), *image_url = json_get(node, "image_url");
-    const char *image = json_string(json_get(node, "image"));
+    const char *image = json_text(json_get(node, "image"));
     if (image == NULL)
-        image = json_string(json_get(node, "bytes"));
+        image = json_text(json_get(node, "bytes"));
     if (image != NULL && strncasecmp(image, "data:", 5) != 0)
         return read_base64(out, image, err);
     if (image != NULL)
         return read_string(out, image, err);
     if (image_url != NULL)
         url = json_kind(image_url) == JSON_OBJECT ? json_get(image_url, "url") : image_url;
-    return json_string(url) != NULL
-               ? read_string(out, json_string(url), err)
+    return json_text(url) != NULL
+               ? read_string(out, json_text(url), err)
                : fail(err, "an object is a picture ({\"image\": ..}) or a tensor ({\"_NP\": ..})");
 }
 
@@ -176,7 +176,7 @@ int wire_read(pipilo_value **out, const struct json *node, struct pipilo_error *
         *out = pipilo_value_none();
         return 0;
     case JSON_BOOL:
-        return pipilo_value_create_bool(out, json_true(node), err);
+        return pipilo_value_create_bool(out, json_is_set(node), err);
     case JSON_NUMBER:
         if (node->number == floor(node->number) && fabs(node->number) < 0x1p53)
             return pipilo_value_create_int(out, (int64_t)node->number, err);
@@ -186,9 +186,9 @@ int wire_read(pipilo_value **out, const struct json *node, struct pipilo_error *
     case JSON_ARRAY:
         return read_list(out, node, err);
     case JSON_OBJECT:
-        if (json_true(json_get(node, "_NP")))
+        if (json_is_set(json_get(node, "_NP")))
             return read_tensor(out, node, err);
-        if (json_true(json_get(node, "_EMP"))) {
+        if (json_is_set(json_get(node, "_EMP"))) {
             *out = pipilo_value_empty();
             return 0;
         }

@@ -122,21 +122,22 @@ def test_client_raises_what_it_should(client):
     assert caught.value.param == "input[0]" and caught.value.code == "invalid_argument"
 
 
-def test_json_that_is_none(server):
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v2/embed", "/v1/run"])
+def test_json_that_is_none(server, path):
     head = {"Content-Type": "application/json"}
     deep = "[" * 40 + "]" * 40
-    cases = ["", "{", '{"input": ', "{}x", '{"input": "\\ud800"}', '{"a": 01}', '{"a": tru}',
+    cases = ["", "{", '{"a": tru', '{"a": {"b": [1, {"c": nul', '{"input": ', "{}x", '{"input": "\\ud800"}', '{"a": 01}', '{"a": tru}',
              '{"a": "\n"}', '{"a": "\\x"}', '{"a" 1}', "{'a': 1}", '{"a": 1,}', "[1,]", "\x00",
              '{"a": "b\x00c"}', '{"input": %s}' % deep, '{"a": .5}', '{"a": 1.}', '{"a": 1e}',
              '{"a": -}', '{"a": "\\u0000"}', "[" * 1000000]
     for body in cases:
-        status, _, text = server.ask("POST", "/v1/embeddings", body.encode(), head)
+        status, _, text = server.ask("POST", path, body.encode(), head)
         assert status == 400 and b'"error"' in text, body[:50]
     # More values than are allowed, in little room.
     many = '{"input": [%s]}' % ",".join("1" * 300000)
-    assert server.ask("POST", "/v1/embeddings", many.encode(), head)[0] == 400
+    assert server.ask("POST", path, many.encode(), head)[0] == 400
     for kind in ("text/plain", "", "application/x-www-form-urlencoded"):
-        assert server.ask("POST", "/v1/embeddings", b"{}", {"Content-Type": kind})[0] == 415
+        assert server.ask("POST", path, b"{}", {"Content-Type": kind})[0] == 415
 
 
 def test_json_that_is_unusual(server, tmp_path):

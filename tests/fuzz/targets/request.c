@@ -66,6 +66,7 @@ static void read_json(const uint8_t *data, size_t size)
         read_value(document.root);
     } else {
         fuzz_require(why[0] != '\0' && strchr(why, '\n') == NULL, "a refusal says why");
+        fuzz_require(document.root == NULL, "and gives nothing");
     }
     json_free(&document);
     free(text);
