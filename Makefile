@@ -15,6 +15,7 @@
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
 #   make torture    the faults that take long: damaged pictures by the thousand, under ASan
+#   make test-serve the server asked by schemathesis, and by rude clients for half an hour
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -28,7 +29,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test soak fuzz torture tsan test-timm bench bench-halves bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
+.PHONY: all demo test soak fuzz torture tsan test-serve test-timm bench bench-halves bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -58,6 +59,9 @@ soak:
 
 torture:
 	@tools/damaged.sh
+
+test-serve: all
+	@tools/serve_test.sh $(BUILD)
 
 test-timm:
 	@tools/timm_test.sh
