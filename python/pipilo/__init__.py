@@ -45,6 +45,7 @@ _LATE = {
     "as_towhee": ".towhee",
     "embed": ".embedding",
     "embed_stream": ".embedding",
+    "embed_to": ".files",
     "shared": ".sharing",
     "to_arrow": ".columns",
 }
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .data_loader import DataLoader
     from .datacollection import DataCollection, Entity
     from .embedding import EmbedConfig, Embedder, Embeddings, embed, embed_stream
+    from .files import embed_to
     from .sharing import shared
     from .towhee import as_towhee
     from .types import Image
@@ -83,6 +85,7 @@ __all__ = [
     "decoding",
     "embed",
     "embed_stream",
+    "embed_to",
     "memory",
     "ops",
     "pipe",
