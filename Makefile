@@ -11,6 +11,14 @@
 #     bench-peers     fastembed and a script by hand (PEERS="python fastembed towhee timm")
 #     bench-towhee    Towhee 1.1.3
 #     bench-search    exact and by an index, beside memory and NumPy
+#   make bench      the speed table; make bench-python: the Python package beside the command;
+#                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
+#                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
+#                   make bench-search: exact and by an index, beside memory and NumPy;
+#                   make bench-shares: the share of the ceiling by model, precision and size;
+#                   make bench-start: one picture, the whole program
+#   make torture    runs that are killed, cut off from power and out of disk, each compared with an
+#                   undisturbed one (tests/torture/; as root for small disks; ARGUMENTS="--seed 7")
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
@@ -45,6 +53,11 @@ test:
 	@tools/test.sh
 
 SECONDS = 60
+torture:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@.deps/venv/bin/python tests/torture/resume.py $(BUILD)/cli/pipilo $(ARGUMENTS)
+
 fuzz:
 	@tools/fuzz.sh --seconds $(SECONDS) $(TARGETS)
 

@@ -172,12 +172,16 @@ class Bench:
         return status == 5
 
     def torment(self, sink, place, seed, again=0.3):
-        """Kills at a random moment, maybe again, then the end. (moments that hit, rows resumed)"""
+        """Kills at a random moment, maybe again, then the end: how many kills ended a run, and rows resumed.
+
+        The first ends one for certain: one that came too late is tried anew, earlier."""
         self.reference(sink)
         dice = random.Random(seed)
-        hits = 0
-        while True:
-            hits += self.killed(sink, place, dice.uniform(0, 1.1 * self.seconds[sink]))
-            if dice.random() >= again:
-                break
+        longest = 1.1 * self.seconds[sink]
+        while not self.killed(sink, place, dice.uniform(0, longest)):
+            longest *= 0.7
+            place = self.place(place.name)
+        hits = 1
+        while dice.random() < again:
+            hits += self.killed(sink, place, dice.uniform(0, longest))
         return hits, self.finish(sink, place)

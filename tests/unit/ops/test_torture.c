@@ -13,6 +13,25 @@ static const char *const texts[] = {
     ".map('d', 'v', ops.image_embedding.timm('null:8'))"
     ".map('v', 'v', ops.towhee.np_normalize())"
     ".map(('s', 'v'), 'n', ops.write_npy('o.npy', 'null:8', force=True)).output('r', 'n')",
+    // Each run goes on with what the one before has left.
+    "pipe.input('i').flat_map('i', ('s', 'p', 'm'),"
+    " ops.read_dir(tables=['q.npy', 'r.jsonl', 's.db'], shard='1/1'))"
+    ".map('p', 'v', ops.image_embedding.timm('null:8'))"
+    ".map(('m', 'p', 'v'), 'q',"
+    " ops.write_npy('q.npy', 'null:8', force=True, resume=True, shard='1/1'))"
+    ".map(('m', 'p', 'v'), 'r',"
+    " ops.write_jsonl('r.jsonl', 'null:8', force=True, resume=True, shard='1/1'))"
+    ".map(('m', 'p', 'v'), 's',"
+    " ops.write_sqlite('s.db', 'null:8', force=True, resume=True, shard='1/1'))"
+    ".output('q', 'r', 's')",
+    // And with what is finished.
+    "pipe.input('i').flat_map('i', ('s', 'p', 'm'),"
+    " ops.read_dir(tables=['q.npy', 'r.jsonl', 's.db'], shard='1/1'))"
+    ".map('p', 'v', ops.image_embedding.timm('null:8'))"
+    ".map(('m', 'p', 'v'), 'q', ops.write_npy('q.npy', 'null:8', resume=True, shard='1/1'))"
+    ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('r.jsonl', 'null:8', resume=True, shard='1/1'))"
+    ".map(('m', 'p', 'v'), 's', ops.write_sqlite('s.db', 'null:8', resume=True, shard='1/1'))"
+    ".output('q', 'r', 's')",
 };
 
 // One run in which the nth allocation fails (INT64_MAX: none); how many there were.
@@ -41,6 +60,8 @@ static void torture(const char *text)
     assert_true(count > 100);
     for (int64_t nth = 1; nth <= count; nth++)
         run_failing(text, nth);
+    // What the last one left is no hindrance.
+    run_failing(text, INT64_MAX);
 }
 
 static void each_allocation_may_fail(void **state)
