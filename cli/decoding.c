@@ -1,4 +1,5 @@
-// decoding.c: how long a picture may take, and where it is decoded (see decoding.h).
+// decoding.c: how large a picture may be, how long it may take, and where it is decoded (see
+// decoding.h).
 #include "decoding.h"
 
 #include <pipilo/pipilo.h>
@@ -11,6 +12,7 @@ int decoding_begin(const char *command, const struct decoding_options *options)
     struct pipilo_error err;
     decoding.time_limit = options->time_limit;
     decoding.isolate = options->isolate;
+    decoding.max_pixels = (uint64_t)options->max_pixels;
     if (pipilo_decoding_set(&decoding, &err) == 0)
         return 0;
     return err.code == PIPILO_EINVALID ? say_usage(command, "%s", err.message) : say_error(&err);

@@ -1,5 +1,5 @@
-// decoding.h: how pictures are decoded in this process: how long one may take, and whether in
-// helper processes.
+// decoding.h: how pictures are decoded in this process: how large one may be, how long it may take,
+// and whether in helper processes.
 //
 //     struct pipilo_decoding decoding = PIPILO_DECODING_INIT;
 //     decoding.time_limit = 10; // seconds
@@ -7,9 +7,9 @@
 //     if (pipilo_decoding_set(&decoding, &err) < 0)
 //         ...
 //
-// What is not set is taken from the environment (PIPILO_TIME_LIMIT, PIPILO_ISOLATE), else it is
-// off. docs/images.md says what a time limit does, docs/reliability.md what helpers are and are
-// not.
+// What is not set is taken from the environment (PIPILO_TIME_LIMIT, PIPILO_ISOLATE,
+// PIPILO_MAX_PIXELS), else it is off. docs/images.md says what the limits do, docs/reliability.md
+// what helpers are and are not.
 //
 // Threads: any.
 #ifndef PIPILO_DECODING_H
@@ -36,6 +36,9 @@ struct pipilo_decoding {
     // of this process; it is kept until this is -1, pipilo_trim or pipilo_close, or memory is
     // short.
     int32_t isolate;
+    // Width x height that a picture may have, 1 to 268,435,456; one that has more is PIPILO_ELIMIT
+    // before anything of it is decoded. 0: as the environment says, else that most.
+    uint64_t max_pixels;
 };
 
 #define PIPILO_DECODING_INIT                           \
@@ -45,9 +48,9 @@ struct pipilo_decoding {
 
 // Sets all of it, for pictures whose decoding begins afterwards. Where helpers are wanted the first
 // is started, and nothing is set where that fails. Errors: PIPILO_EINVALID for a time limit that is
-// no number or over a year, and for a text in the environment that means nothing and would be used;
-// PIPILO_ENOTFOUND where there is no program pipilo-decoder; PIPILO_EIO where it cannot be started
-// or cannot give up its rights.
+// no number or over a year, for more pixels than the most, and for a text in the environment that
+// means nothing and would be used; PIPILO_ENOTFOUND where there is no program pipilo-decoder;
+// PIPILO_EIO where it cannot be started or cannot give up its rights.
 PIPILO_API int pipilo_decoding_set(const struct pipilo_decoding *decoding,
                                    struct pipilo_error *err);
 

@@ -1,16 +1,19 @@
-// decoding.c: how long a picture may take and where it is decoded; decoding.py is over it.
+// decoding.c: how large a picture may be, how long it may take and where it is decoded; decoding.py
+// is over it.
 #include "core.h"
 
-// decoding_set(time_limit, isolate)
+// decoding_set(time_limit, isolate, max_pixels)
 static PyObject *decoding_set(PyObject *module, PyObject *args)
 {
     struct pipilo_decoding decoding = PIPILO_DECODING_INIT;
     struct pipilo_error err;
     int isolate;
+    unsigned long long pixels;
     (void)module;
-    if (!PyArg_ParseTuple(args, "di", &decoding.time_limit, &isolate))
+    if (!PyArg_ParseTuple(args, "diK", &decoding.time_limit, &isolate, &pixels))
         return NULL;
     decoding.isolate = isolate;
+    decoding.max_pixels = pixels;
     // Helpers are started and ended meanwhile.
     struct plopy_drive drive;
     plopy_drive_begin(&drive);
@@ -28,12 +31,13 @@ static PyObject *decoding_get(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     pipilo_decoding_get(&decoding);
-    return Py_BuildValue("(di)", decoding.time_limit, (int)decoding.isolate);
+    return Py_BuildValue("(diK)", decoding.time_limit, (int)decoding.isolate,
+                         (unsigned long long)decoding.max_pixels);
 }
 
 static PyMethodDef functions[] = {
     { "decoding_set", decoding_set, METH_VARARGS,
-      "decoding_set(time_limit, isolate)\n\nHow pictures are decoded." },
+      "decoding_set(time_limit, isolate, max_pixels)\n\nHow pictures are decoded." },
     { "decoding_get", decoding_get, METH_NOARGS, "decoding_get()\n\nWhat was set." },
     { NULL, NULL, 0, NULL },
 };

@@ -1,5 +1,5 @@
-// decoding.h: how this process decodes: the time a picture may take, and where (the public side is
-// <pipilo/decoding.h>). Threads: any.
+// decoding.h: how this process decodes: how large a picture may be, the time it may take, and where
+// (the public side is <pipilo/decoding.h>). Threads: any.
 #ifndef PLO_IMAGE_DECODING_H
 #define PLO_IMAGE_DECODING_H
 
@@ -10,6 +10,9 @@
 
 // The limit in nanoseconds; 0: none.
 int64_t plo_decoding_limit(void);
+
+// Pixels that a picture may have.
+uint64_t plo_decoding_pixels(void);
 
 // Whether pictures are decoded in helpers.
 bool plo_decoding_apart(void);

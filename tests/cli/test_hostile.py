@@ -276,6 +276,22 @@ def test_a_slow_picture_among_others(pipilo, photos):
     assert {row["code"] for row in rows} <= {None, "timeout"}
 
 
+def test_a_limit_of_pixels(pipilo, photos, tmp_path):
+    draw(photos / "7.png", 7, (80, 61))
+    for words, env in ((["--max-pixels", "4800"], {}), ([], {"PIPILO_MAX_PIXELS": "4800"}),
+                       (["--isolate"], {"PIPILO_MAX_PIXELS": "4800"}),
+                       (["--max-pixels", "4800"], {"PIPILO_MAX_PIXELS": "many"})):
+        rows = pipilo("embed", photos, *NULL, "-o", "-", *words, env=env, status=1).lines()
+        bad = [row for row in rows if row["code"] is not None]
+        assert len(rows) == 8 and [row["code"] for row in bad] == ["limit_exceeded"]
+        assert "80 x 61 = 4880 pixels, the limit is 4800" in bad[0]["message"]
+    for limit in ("0", "-1", "many", "268435457", "1e6"):
+        done = pipilo("embed", photos, *NULL, "-o", "-", "--max-pixels", limit, status=2)
+        assert "--max-pixels" in done.err
+        done = pipilo("embed", photos, *NULL, "-o", "-", env={"PIPILO_MAX_PIXELS": limit}, status=2)
+        assert "PIPILO_MAX_PIXELS" in done.err and done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "soon", "1s", ""])
 def test_what_is_no_limit(pipilo, photos, limit):
     done = pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", limit, status=2)

@@ -70,7 +70,17 @@ def test_a_limit_is_a_timeout(picture):
             assert len(pipilo.embed(str(picture), "null:16").vectors) == 1
 
 
-@pytest.mark.parametrize("bad", [{"time_limit": "1"}, {"time_limit": True}, {"isolate": 1}, {"isolate": "no"}])
+def test_a_limit_of_pixels(picture):
+    with pipilo.decoding(max_pixels=1200 * 900):
+        assert len(pipilo.embed(str(picture), "null:4").vectors) == 1
+        with pipilo.decoding(max_pixels=1200 * 900 - 1), pytest.raises(RuntimeError, match="1079999") as raised:
+            pipilo.embed(str(picture), "null:4", on_error="raise")
+        assert isinstance(raised.value.__cause__, ValueError)
+        with pytest.raises(ValueError):
+            pipilo.decoding(max_pixels=1 << 40)
+
+
+@pytest.mark.parametrize("bad", [{"max_pixels": 1.5}, {"max_pixels": True}, {"time_limit": "1"}, {"time_limit": True}, {"isolate": 1}, {"isolate": "no"}])
 def test_what_is_no_setting(bad):
     with pytest.raises(TypeError):
         pipilo.decoding(**bad)

@@ -62,10 +62,12 @@ int plo_codec_check_limits(uint32_t width, uint32_t height,
         return plo_fail(err, PIPILO_ELIMIT,
                         "the picture has %u x %u pixels, the limit for a side is %u", width, height,
                         options->max_side);
-    if ((uint64_t)width * height > options->max_pixels)
-        return plo_fail(
-            err, PIPILO_ELIMIT, "the picture has %u x %u = %llu pixels, the limit is %llu", width,
-            height, (unsigned long long)width * height, (unsigned long long)options->max_pixels);
+    uint64_t own = options->max_pixels, most = plo_decoding_pixels();
+    most = own < most ? own : most;
+    if ((uint64_t)width * height > most)
+        return plo_fail(err, PIPILO_ELIMIT,
+                        "the picture has %u x %u = %llu pixels, the limit is %llu", width, height,
+                        (unsigned long long)width * height, (unsigned long long)most);
     return 0;
 }
 
