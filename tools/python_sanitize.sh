@@ -26,11 +26,11 @@ if [ ! -f "$build/build.ninja" ]; then
         -Db_lundef=false -Dc_args=-DPy_REF_DEBUG > "$build.log" 2>&1 ||
         { cat "$build.log" >&2; exit 1; }
 fi
-ninja --quiet -C "$build" python/_core.abi3.so
+ninja --quiet -C "$build" python/_core.abi3.so src/image/pipilo-decoder
 rm -rf "$site"
 mkdir -p "$site"
 cp -r python/pipilo "$site/pipilo"
-cp "$build/python/_core.abi3.so" "$site/pipilo/"
+cp "$build/python/_core.abi3.so" "$build/src/image/pipilo-decoder" "$site/pipilo/"
 cc -shared -fPIC -o "$build/no_deepbind.so" tests/support/no_deepbind.c -ldl
 
 # pytest's own process and every child has both; PYTHONPATH wins over the installed package.
