@@ -11,18 +11,12 @@
 #     bench-peers     fastembed and a script by hand (PEERS="python fastembed towhee timm")
 #     bench-towhee    Towhee 1.1.3
 #     bench-search    exact and by an index, beside memory and NumPy
-#   make bench      the speed table; make bench-python: the Python package beside the command;
-#                   make bench-towhee: beside Towhee 1.1.3; make bench-peers:
-#                   beside fastembed and a script by hand (PEERS="python fastembed towhee");
-#                   make bench-search: exact and by an index, beside memory and NumPy;
-#                   make bench-shares: the share of the ceiling by model, precision and size;
-#                   make bench-start: one picture, the whole program
-#   make torture    runs that are killed, cut off from power and out of disk, each compared with an
-#                   undisturbed one (tests/torture/; as root for small disks; ARGUMENTS="--seed 7")
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
-#   make torture    the faults that take long: damaged pictures by the thousand, under ASan
+#   make torture    the faults that take long: runs that are killed, cut off from power and out of
+#                   disk (as root), each compared with an undisturbed one; damaged pictures by the
+#                   thousand, under ASan
 #   make test-serve the server asked by schemathesis, and by rude clients for half an hour
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
@@ -53,11 +47,6 @@ test:
 	@tools/test.sh
 
 SECONDS = 60
-torture:
-	@tools/setup.sh test
-	@$(MAKE) --no-print-directory all
-	@.deps/venv/bin/python tests/torture/resume.py $(BUILD)/cli/pipilo $(ARGUMENTS)
-
 fuzz:
 	@tools/fuzz.sh --seconds $(SECONDS) $(TARGETS)
 
@@ -71,6 +60,9 @@ soak:
 	@tools/soak.sh $(BUILD)
 
 torture:
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory all
+	@.deps/venv/bin/python tests/torture/resume.py $(BUILD)/cli/pipilo
 	@tools/damaged.sh
 
 test-serve: all
