@@ -12,7 +12,7 @@
 #include "say.h"
 
 struct serve_options {
-    struct option_words models, pipelines, origins;
+    struct option_words models, pipelines, origins, hosts;
     const char *store, *listen, *access_log, *keys, *tls_certificate, *tls_key;
     const char *precision, *exif, *device;
     bool fast, normalize;
@@ -56,6 +56,9 @@ static struct server_options wanted(const struct serve_options *options)
     out.pipeline_count = (size_t)options->pipelines.count;
     for (int i = 0; i < options->pipelines.count; i++)
         out.pipelines[i] = options->pipelines.words[i];
+    out.fetch_host_count = (size_t)options->hosts.count;
+    for (int i = 0; i < options->hosts.count; i++)
+        out.fetch_hosts[i] = options->hosts.words[i];
     for (int i = 0; i < options->origins.count; i++)
         out.origins[i] = options->origins.words[i];
     for (int i = 0; i < options->models.count; i++)
@@ -114,6 +117,9 @@ static const struct option_row rows[] = {
     { 0, "cors", "ORIGIN", OPTION_TEXTS, AT(origins),
       .help = "let pages of this site ask, such as https://example.org, or * for all; given again, "
               "a further one" },
+    { 0, "allow-host", "HOST", OPTION_TEXTS, AT(hosts),
+      .help = "fetch pictures whose URL is of HOST, HOST:PORT or *.DOMAIN; given again, a further "
+              "one. Without it nothing is fetched" },
     { 0, "tls-cert", "FILE", OPTION_FILE, AT(tls_certificate),
       .help = "serve HTTPS with this certificate, and those that lead to it, as PEM" },
     { 0, "tls-key", "FILE", OPTION_FILE, AT(tls_key), .help = "the certificate's key, as PEM" },

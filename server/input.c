@@ -7,6 +7,7 @@
 
 #include "base64.h"
 #include "pictures.h"
+#include "serve.h"
 
 // Where in the request something stands.
 struct place {
@@ -47,9 +48,11 @@ static bool add_url(const struct place *place, const char *url)
 {
     if (strncasecmp(url, "data:", 5) == 0)
         return add_data_uri(place, url);
-    return wrong(
-        place, "url_not_allowed",
-        "this server fetches nothing; send the picture itself, as data:image/..;base64,..");
+    if (fetch_allowed(place->pictures->exchange->server->fetcher, url))
+        return pictures_add_url(place->pictures, url);
+    return wrong(place, "url_not_allowed",
+                 "this server does not fetch from there; send the picture itself, as "
+                 "data:image/..;base64,..");
 }
 
 static bool is_url(const char *text)

@@ -14,12 +14,16 @@ static void forget(struct exchange *exchange)
         pipilo_value_unref(&pictures->pictures[i]);
         if (pictures->results != NULL)
             pipilo_value_unref(&pictures->results[i]);
+        if (pictures->kept != NULL)
+            pipilo_value_unref(&pictures->kept[i]);
         free(pictures->names[i]);
+        free(pictures->urls[i]);
     }
     free(pictures->pictures);
     free(pictures->results);
     free(pictures->names);
-    free(pictures->sizes);
+    free(pictures->urls);
+    free(pictures->kept);
     if (pictures->forget_more != NULL)
         pictures->forget_more(pictures->more);
     free(pictures);
@@ -56,41 +60,52 @@ static bool grow(struct pictures *pictures)
     char **names = realloc(pictures->names, capacity * sizeof *names);
     if (names != NULL)
         pictures->names = names;
-    if (values == NULL || names == NULL)
+    char **urls = realloc(pictures->urls, capacity * sizeof *urls);
+    if (urls != NULL)
+        pictures->urls = urls;
+    if (values == NULL || names == NULL || urls == NULL)
         return no_memory(pictures->exchange);
     pictures->capacity = capacity;
     return true;
 }
 
-bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name)
+// A place for one more; false after the answer.
+static bool more(struct pictures *pictures)
 {
-    struct exchange *exchange = pictures->exchange;
-    pipilo_value *value = NULL;
     if (pictures->count == MOST_PICTURES) {
-        answer_error(exchange, 400, "limit_exceeded", "input", "a request has at most %d pictures",
-                     MOST_PICTURES);
+        answer_error(pictures->exchange, 400, "limit_exceeded", "input",
+                     "a request has at most %d pictures", MOST_PICTURES);
         return false;
     }
-    if (pictures->count == pictures->capacity && !grow(pictures))
+    return pictures->count < pictures->capacity || grow(pictures);
+}
+
+bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name)
+{
+    pipilo_value *value = NULL;
+    if (!more(pictures))
         return false;
     if (pipilo_value_create_image(&value, data, size, NULL) < 0)
-        return no_memory(exchange);
+        return no_memory(pictures->exchange);
+    pictures->urls[pictures->count] = NULL;
     pictures->names[pictures->count] = name != NULL ? strdup(name) : NULL;
     pictures->pictures[pictures->count++] = value;
     return true;
 }
 
-bool pictures_measure(struct pictures *pictures)
+bool pictures_add_url(struct pictures *pictures, const char *url)
 {
-    pictures->sizes = calloc(pictures->count, sizeof *pictures->sizes);
-    if (pictures->sizes == NULL)
+    char *copy = strdup(url);
+    if (copy == NULL)
         return no_memory(pictures->exchange);
-    for (size_t i = 0; i < pictures->count; i++) {
-        struct pipilo_image_info info = { .struct_size = sizeof info };
-        bool known = pipilo_value_image_info(&info, pictures->pictures[i], NULL) == 0;
-        pictures->sizes[i] = known ? (struct picture_size){ info.width, info.height, info.format }
-                                   : (struct picture_size){ 0, 0, "" };
+    if (!more(pictures)) {
+        free(copy);
+        return false;
     }
+    pictures->fetches = true;
+    pictures->urls[pictures->count] = copy;
+    pictures->names[pictures->count] = NULL;
+    pictures->pictures[pictures->count++] = NULL;
     return true;
 }
 
@@ -108,10 +123,43 @@ static void too_many(struct exchange *exchange)
     answer_error(exchange, 429, "busy", NULL, "too many pictures wait already; try again");
 }
 
+// Each has its picture, or an error in place of one: the model's operator passes that on.
+static void embed(struct pictures *pictures)
+{
+    struct exchange *exchange = pictures->exchange;
+    for (size_t i = 0; pictures->keep && i < pictures->count; i++)
+        if (pictures->pictures[i] != NULL)
+            pictures->kept[i] = pipilo_value_ref(pictures->pictures[i]);
+    if (embedder_submit(exchange->server->embedder, &pictures->job))
+        return;
+    exchange->finish = too_many;
+    exchange_resume(exchange);
+}
+
+static void fetched(struct fetch_job *job)
+{
+    struct pictures *pictures =
+        (struct pictures *)((char *)job - offsetof(struct pictures, fetching));
+    // Without memory for an error value there is None, which is no picture either.
+    for (size_t i = 0; i < pictures->count; i++)
+        if (pictures->pictures[i] == NULL)
+            pictures->pictures[i] = pipilo_value_none();
+    embed(pictures);
+}
+
 static void start(struct exchange *exchange)
 {
     struct pictures *pictures = exchange->work;
-    if (embedder_submit(exchange->server->embedder, &pictures->job))
+    if (!pictures->fetches) {
+        embed(pictures);
+        return;
+    }
+    pictures->fetching = (struct fetch_job){ .count = pictures->count,
+                                             .urls = pictures->urls,
+                                             .results = pictures->pictures,
+                                             .deadline = exchange->deadline,
+                                             .done = fetched };
+    if (fetch_submit(exchange->server->fetcher, &pictures->fetching))
         return;
     exchange->finish = too_many;
     exchange_resume(exchange);
@@ -122,7 +170,8 @@ void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *e
     struct exchange *exchange = pictures->exchange;
     struct embed_job *job = &pictures->job;
     pictures->results = calloc(pictures->count, sizeof(pipilo_value *));
-    if (pictures->results == NULL) {
+    pictures->kept = calloc(pictures->count, sizeof(pipilo_value *));
+    if (pictures->results == NULL || pictures->kept == NULL) {
         no_memory(exchange);
         return;
     }
@@ -162,7 +211,8 @@ const float *pictures_vector(const struct pictures *pictures, size_t index,
 int picture_status(int code)
 {
     int status = pipilo_error_http_status(code);
-    return status < 500 ? 400 : status;
+    // Where a picture is to be fetched from is the request's affair too.
+    return status < 500 || code == PIPILO_ENETWORK ? 400 : status;
 }
 
 void picture_param(const struct pictures *pictures, size_t index, char *out, size_t size)

@@ -11,26 +11,25 @@
 
 #include "embedder.h"
 #include "exchange.h"
+#include "fetch.h"
 #include "json.h"
 
 enum { MOST_PICTURES = 2048 }; // of one request, as OpenAI's API has it
-
-// What a picture's header says; zeros and "" where it says nothing.
-struct picture_size {
-    uint32_t width, height;
-    const char *format;
-};
 
 struct pictures {
     struct embed_job job;
     struct exchange *exchange;
     const struct pipilo_model_info *model; // as it was when the request came
+    struct fetch_job fetching;
     size_t count, capacity;
     pipilo_value **pictures, **results;
-    struct picture_size *sizes; // after pictures_measure
-    char **names;               // of parts of a form; NULL where there is none
-    bool rows;                  // on_error: a picture that failed is a row
-    void *more;                 // the route's own
+    char **urls;         // of pictures that are to be fetched; NULL where there is none
+    bool fetches;        // one of them is
+    bool keep;           // `kept` is wanted
+    pipilo_value **kept; // the pictures, also once they are embedded
+    char **names;        // of parts of a form; NULL where there is none
+    bool rows;           // on_error: a picture that failed is a row
+    void *more;          // the route's own
     void (*forget_more)(void *more);
     // The route's own, before the exchange goes on; on the runner's thread. May be NULL.
     void (*then)(struct exchange *exchange);
@@ -46,8 +45,8 @@ static inline struct pictures *pictures_of(const struct exchange *exchange)
 // One more; copies the bytes. `name` may be NULL. False after the answer.
 bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name);
 
-// Reads the headers of all; false after the answer (no memory).
-bool pictures_measure(struct pictures *pictures);
+// One that is to be fetched, from a URL that fetch_allowed allows. False after the answer.
+bool pictures_add_url(struct pictures *pictures, const char *url);
 
 // Has them embedded, then calls `finish`.
 void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *exchange));

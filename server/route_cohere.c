@@ -27,9 +27,11 @@ static void add_pictures(struct text *text, const struct pictures *pictures)
 {
     text_add(text, "\"images\": [");
     for (size_t i = 0; i < pictures->count; i++) {
-        const struct picture_size *size = &pictures->sizes[i];
+        struct pipilo_image_info info = { .struct_size = sizeof info };
+        bool known = pipilo_value_image_info(&info, pictures->kept[i], NULL) == 0;
         text_addf(text, "%s{\"width\": %u, \"height\": %u, \"format\": \"%s\", \"bit_depth\": 24}",
-                  i > 0 ? ", " : "", size->width, size->height, size->format);
+                  i > 0 ? ", " : "", known ? info.width : 0, known ? info.height : 0,
+                  known ? info.format : "");
     }
     text_add(text, "]");
 }
@@ -112,7 +114,8 @@ static void handle(struct exchange *exchange)
         if (form != NULL) {
             pictures->more = form;
             pictures->forget_more = free;
-            if (read_body(exchange, document.root, pictures) && pictures_measure(pictures))
+            pictures->keep = true; // for their sizes
+            if (read_body(exchange, document.root, pictures))
                 pictures_begin(pictures, finish);
         }
     }

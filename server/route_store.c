@@ -14,17 +14,12 @@ struct keeping {
     struct shelf_row *rows; // of those that have a vector
     size_t *which;          // picture each of them is
     size_t count;
-    pipilo_value **kept; // the pictures, for their thumbnails
-    size_t kept_count;
     struct pipilo_error error; // code 0: none
 };
 
 static void forget_keeping(void *more)
 {
     struct keeping *keeping = more;
-    for (size_t i = 0; keeping->kept != NULL && i < keeping->kept_count; i++)
-        pipilo_value_unref(&keeping->kept[i]);
-    free(keeping->kept);
     free(keeping->rows);
     free(keeping->which);
     free(keeping);
@@ -91,7 +86,7 @@ static void after_pictures(struct exchange *exchange)
             continue;
         keeping->which[keeping->count] = i;
         keeping->rows[keeping->count++] =
-            (struct shelf_row){ pictures->names[i], keeping->kept[i], pictures->results[i], -1 };
+            (struct shelf_row){ pictures->names[i], pictures->kept[i], pictures->results[i], -1 };
     }
     bool wanted = keeping->count > 0 && (pictures->rows || keeping->count == pictures->count);
     if (!wanted || !shelf_submit(exchange->server->shelf, &keeping->job))
@@ -118,15 +113,11 @@ static bool prepare(struct pictures *pictures, struct keeping *keeping)
     size_t count = pictures->count;
     keeping->rows = calloc(count, sizeof *keeping->rows);
     keeping->which = calloc(count, sizeof *keeping->which);
-    keeping->kept = calloc(count, sizeof(pipilo_value *));
-    if (keeping->rows == NULL || keeping->which == NULL || keeping->kept == NULL ||
-        !name_pictures(pictures)) {
+    if (keeping->rows == NULL || keeping->which == NULL || !name_pictures(pictures)) {
         answer_error(pictures->exchange, 503, "out_of_memory", NULL, "no memory for the request");
         return false;
     }
-    for (; keeping->kept_count < count; keeping->kept_count++)
-        keeping->kept[keeping->kept_count] =
-            pipilo_value_ref(pictures->pictures[keeping->kept_count]);
+    pictures->keep = true; // for thumbnails
     return true;
 }
 

@@ -13,6 +13,7 @@
 
 #include "access_log.h"
 #include "clock.h"
+#include "fetch.h"
 #include "gate.h"
 #include "http.h"
 
@@ -111,6 +112,9 @@ static int open_all(struct server *server, struct pipilo_error *err)
         result = open_store(server, err);
     if (result == 0)
         result = access_log_open(options->access_log, err);
+    if (result == 0 && options->fetch_host_count > 0)
+        result = fetch_create(&server->fetcher, options->fetch_hosts, options->fetch_host_count,
+                              options->body_bytes, err);
     if (result == 0)
         result = gate_create(&server->gate, options->keys, options->origins, options->origin_count,
                              http_is_loopback(options->listen), err);
@@ -183,6 +187,7 @@ static bool drain(struct server *server, const sigset_t *signals)
 static void close_all(struct server *server)
 {
     http_stop(server->http);
+    fetch_destroy(server->fetcher);
     shelf_destroy(server->shelf);
     runner_destroy(server->runner);
     pipelines_destroy(server->pipelines);

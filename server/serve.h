@@ -18,6 +18,7 @@ struct server {
     struct embedder *embedder;
     struct pipelines *pipelines;
     struct gate *gate;
+    struct fetcher *fetcher;    // NULL: nothing is fetched
     struct shelf *shelf;        // NULL: no store is served
     struct room *store_room;    // the model that makes its vectors
     _Atomic int64_t exchanges;  // requests begun and not completed

@@ -21,6 +21,8 @@ struct server_options {
     const char *keys;                  // a file; NULL: none are asked for
     const char *origins[SERVER_WORDS]; // of web pages that may ask
     size_t origin_count;
+    const char *fetch_hosts[SERVER_WORDS]; // that pictures may be fetched from
+    size_t fetch_host_count;
     const char *tls_certificate, *tls_key; // files; NULL: no TLS
     const char *access_log;                // a file, "-" for standard output; "off"
     const char *precision, *exif, *device;

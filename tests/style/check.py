@@ -21,7 +21,7 @@ RANK |= dict.fromkeys(["flow", "image", "model", "source", "table", "search"], 2
 OUTSIDE = {"cli", "server", "python", "examples"}
 # What a program opens, and what one file of theirs wraps.
 OPENED = {"cli": "../server/server.h"}
-WRAPPED = {"microhttpd.h": "server/http.c"}
+WRAPPED = {"microhttpd.h": "server/http.c", "curl/curl.h": "server/fetch.c"}
 
 PUBLIC_SYSTEM_HEADERS = {"stddef.h", "stdint.h", "stdbool.h"}
 THIRD_PARTY = re.compile(
