@@ -1,6 +1,6 @@
 """Runs of `embed --resume` ended in bad ways, over every sink, each compared with one that nobody disturbed.
 
-usage: resume.py PROGRAM [--kills 300] [--cuts 300] [--powers 300] [--full 50] [--pictures 400] [--seed N]
+usage: resume.py PROGRAM [--kills 300] [--cuts 300] [--powers 300] [--full 50] [--pictures 1000] [--seed N]
 
 kills:  kill -9 at a random moment, then maybe again, then the end
 cuts:   kill -9 before a chosen call that writes, syncs, renames or removes (tests/support/cut.c)
@@ -72,7 +72,7 @@ def on_small_disk(bench, disk, sink, dice):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=pathlib.Path)
-    for kind, usual in (("kills", 300), ("cuts", 300), ("powers", 300), ("full", 50), ("pictures", 400)):
+    for kind, usual in (("kills", 300), ("cuts", 300), ("powers", 300), ("full", 50), ("pictures", 1000)):
         parser.add_argument(f"--{kind}", type=int, default=usual)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
