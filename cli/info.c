@@ -35,6 +35,9 @@ static void print_info(const struct pipilo_store_info *info, const struct errors
     putchar('\n');
     free(rows);
     free(good);
+    if (info->shard_of > 0)
+        printf("%-12s  %d/%d of %lld inputs\n", "shard", info->shard_part, info->shard_of,
+               (long long)info->shard_inputs);
     printf("%-12s  %zu values each, float32\n", "vectors", info->dim);
     print_line("model", info->model);
     if (*info->model_spec != '\0')
@@ -66,6 +69,9 @@ static void json_info(const struct pipilo_store_info *info, const struct errors 
     printf(", \"fingerprint_of\": %s, \"noted\": %s, \"settings\": %s, \"version\": ",
            info->fingerprint_json, info->noted_json, info->settings_json);
     put_json(stdout, info->version);
+    if (info->shard_of > 0)
+        printf(", \"shard\": {\"part\": %d, \"of\": %d, \"inputs\": %lld}", info->shard_part,
+               info->shard_of, (long long)info->shard_inputs);
     puts("}");
 }
 

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "drive.h"
 #include "embed.h"
+#include "memory.h"
 #include "progress.h"
 #include "say.h"
 
@@ -43,6 +44,9 @@ static int run_merge(const void *stored, char **operands, int count)
     how.force = options->force;
     how.progress = tick;
     how.cookie = &progress;
+    int status = memory_from_environment("merge");
+    if (status != 0)
+        return status;
     signals_catch();
     progress_begin(&progress, options->quiet);
     int result = pipilo_store_merge(operands[0], (const char *const *)operands + 1,

@@ -48,6 +48,8 @@ struct pipilo_store_info {
     const char *noted_json;       // noted beside it: engine version, CPU
     const char *settings_json;    // precision, fast, exif, normalize
     const char *version;          // of the pipilo that made it
+    int shard_part, shard_of;     // which shard of how many; 0: it is whole
+    int64_t shard_inputs;         // of all shards together
 };
 
 // Borrowed until the store is closed.

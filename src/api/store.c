@@ -9,6 +9,7 @@ static void fill_info(pipilo_store *store)
 {
     const struct plo_table_meta *meta = plo_table_meta(store->table);
     const char *spec = plo_json_string(plo_json_get(store->settings, "model"));
+    const struct plo_shard *shard = plo_table_shard(store->table);
     store->info = (struct pipilo_store_info){
         .path = store->path,
         .rows = plo_table_rows(store->table),
@@ -20,6 +21,9 @@ static void fill_info(pipilo_store *store)
         .noted_json = meta->noted_json,
         .settings_json = meta->settings_json,
         .version = meta->version,
+        .shard_part = shard->part,
+        .shard_of = shard->of,
+        .shard_inputs = shard->inputs,
     };
 }
 

@@ -311,6 +311,8 @@ def test_shards_are_every_nth_input(pipilo, photos, tmp_path):
         pipilo("embed", photos, *NULL, "-o", f"{part}.db", "--shard", f"{part}/3", "--threads", str(part))
         with sqlite3.connect(tmp_path / f"{part}.db") as db:
             sources.append([row[0] for row in db.execute("SELECT source FROM rows ORDER BY row")])
+        info = pipilo("info", f"{part}.db", "--json").json()
+        assert info["shard"] == {"part": part, "of": 3, "inputs": 7}
     assert sources == [[str(photos / name) for name in NAMES[part::3]] for part in range(3)]
 
 
