@@ -163,6 +163,18 @@ def test_what_ends_a_little_early(tool, tmp_path):
     assert unexplained == []
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_jpeg_2000_away_from_its_origin(tool, tmp_path, bare):
+    """libvips would take what lies in memory behind the pixels for pixels."""
+    how = {"tile_size": (32, 32), "no_jp2": bare}
+    (tmp_path / "at.jp2").write_bytes(damaged.encoded(damaged.photo("china.jpg"), "JPEG2000", **how))
+    assert by_pipilo(tool, tmp_path / "at.jp2")[1] is None
+    for offset in ((8, 0), (0, 3)):
+        data = damaged.encoded(damaged.photo("china.jpg"), "JPEG2000", offset=offset, **how)
+        (tmp_path / "away.jp2").write_bytes(data)
+        assert by_pipilo(tool, tmp_path / "away.jp2")[1] == "unsupported_format"
+
+
 def test_what_ends_early_is_called_so(folder, tmp_path):
     """But for an animation, of which only the first picture must be there."""
     rows, _ = embed(folder, tmp_path / "out.npy")

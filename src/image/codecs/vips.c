@@ -294,6 +294,31 @@ static int probe_tiff(struct plo_input *input, struct plo_image_info *info,
     return 1;
 }
 
+// False for a JPEG 2000 picture that does not begin at the origin of its grid: libvips 8.14 takes
+// it to, and gives for pixels what lies in memory behind them. True where the data end before that.
+static bool begins_at_origin(struct plo_input *input)
+{
+    enum { MAX_BOXES = 1000, SIZ = 0xff51 };
+    uint64_t at = 0;
+    const uint8_t *p = plo_input_at(input, 0, 12);
+    bool boxes = p != NULL && memcmp(p + 4, "jP  ", 4) == 0;
+    for (int i = 0; boxes && i < MAX_BOXES; i++) {
+        p = plo_input_at(input, at, 16);
+        if (p == NULL)
+            return true;
+        uint64_t length = plo_be32(p), head = length == 1 ? 16 : 8;
+        boxes = memcmp(p + 4, "jp2c", 4) != 0;
+        if (length == 1)
+            length = (uint64_t)plo_be32(p + 8) << 32 | plo_be32(p + 12);
+        at += boxes && length >= head ? length : head;
+    }
+    // Behind the codestream's first marker: SIZ, its length, capabilities, then the picture's width
+    // and height, where it begins, a tile's width and height, and where the first begins.
+    p = plo_input_at(input, at + 2, 38);
+    return p == NULL || (plo_be16(p) == SIZ && plo_be32(p + 14) == 0 && plo_be32(p + 18) == 0 &&
+                         plo_be32(p + 30) == 0 && plo_be32(p + 34) == 0);
+}
+
 static int probe(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err)
 {
     uint32_t size = input->size < 64 ? (uint32_t)input->size : 64;
@@ -301,6 +326,10 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
     if (head == NULL)
         return plo_fail(err, PIPILO_EIO, "the file cannot be read");
     info->format = format_of(head, size);
+    if (info->format == PLO_IMAGE_JP2 && !begins_at_origin(input))
+        return plo_fail(err, PIPILO_EFORMAT,
+                        "a JPEG 2000 picture that does not begin at the origin of its grid is not "
+                        "supported");
     int known = info->format == PLO_IMAGE_TIFF ? probe_tiff(input, info, err) : 0;
     PLO_TRY(known);
     if (known == 0 && plo_decoding_apart())
