@@ -89,7 +89,10 @@ int main(int argc, char **argv)
     struct pipilo_error err = { 0 };
     int files = 0;
     for (int i = 1; i < argc; i++) {
-        int count = run_folder(argv[i]);
+        // Targets stand in a folder of their own.
+        char *whole = realpath(argv[i], NULL);
+        int count = whole != NULL ? run_folder(whole) : -1;
+        free(whole);
         if (count < 0)
             return 1;
         files += count;
