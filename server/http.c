@@ -489,7 +489,7 @@ static int start_daemon(struct http *http, struct pipilo_error *err)
                              : fail(err, PIPILO_EIO, options->listen, "serving did not start");
 }
 
-int http_start(struct http **out, struct server *server, struct pipilo_error *err)
+int http_start(struct server *server, struct pipilo_error *err)
 {
     struct http *http = calloc(1, sizeof *http);
     if (http == NULL)
@@ -508,10 +508,8 @@ int http_start(struct http **out, struct server *server, struct pipilo_error *er
     if (result < 0) {
         http_stop(http);
         server->http = NULL;
-        return result;
     }
-    *out = http;
-    return 0;
+    return result;
 }
 
 const char *http_address(const struct http *http)

@@ -15,9 +15,9 @@ struct http;
 // Whether an address ("HOST:PORT") is of this machine alone.
 bool http_is_loopback(const char *address);
 
-// Listens and serves. Errors: PIPILO_EINVALID (the address is none), PIPILO_EIO (it is taken),
-// PIPILO_ENOMEM.
-int http_start(struct http **out, struct server *server, struct pipilo_error *err);
+// Listens and serves; sets server->http before the first request. Errors: PIPILO_EINVALID (the
+// address is none), PIPILO_EIO (it is taken), PIPILO_ENOMEM.
+int http_start(struct server *server, struct pipilo_error *err);
 
 // "http://127.0.0.1:8080"; borrowed.
 const char *http_address(const struct http *http);

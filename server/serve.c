@@ -119,7 +119,7 @@ static int open_all(struct server *server, struct pipilo_error *err)
         result = gate_create(&server->gate, options->keys, options->origins, options->origin_count,
                              http_is_loopback(options->listen), err);
     if (result == 0)
-        result = http_start(&server->http, server, err);
+        result = http_start(server, err);
     if (result == 0)
         embedder_begin(server->embedder);
     return result;

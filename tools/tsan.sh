@@ -24,6 +24,7 @@ bounded="base/crew core/budget core/governor core/value flow/fork flow/run flow/
 
 export PIPILO_BIN="$PWD/$build/cli/pipilo" PIPILO_BUILD_ROOT="$PWD/$build" PIPILO_DEPS="$PWD/.deps"
 run() { TSAN_OPTIONS=$options meson test -C $build --no-rebuild --print-errorlogs -t 10 "$@"; }
+served() { TSAN_OPTIONS=$options PIPILO_SANITIZED=1 python -m pytest -q -p no:cacheprovider "$@"; }
 commands() { TSAN_OPTIONS=$options python -m pytest -q -p no:cacheprovider "$@"; }
 
 failed=0
@@ -36,9 +37,11 @@ if [ "${1:-}" = all ]; then
     options=$options:detect_deadlocks=0
     run $graphs || failed=1
     commands tests/cli/test_index.py || failed=1
+    served tests/server || failed=1
 else
     run $bounded || failed=1
     commands tests/cli/test_embed.py -k "test_db or thread or several_models_write" || failed=1
+    served tests/server -k "many or queue_bytes or ends_when or hang_up or adding or rude" || failed=1
     options=$options:detect_deadlocks=0
     run api/index api/threads || failed=1
 fi
