@@ -38,7 +38,7 @@ bool status_line_at(size_t index, struct status_line *line)
         const char *meaning;
     } known[] = {
         { 0, "all is well" },
-        { EXIT_ROWS, "finished, but some rows are errors, or something was found (soak)" },
+        { EXIT_ROWS, "finished, but some rows are errors, or something was found (soak, doctor)" },
         { EXIT_USAGE, "the command or the pipeline was not understood" },
         { EXIT_NOT_FOUND, "a file, model or row is not there" },
         { 4, "it is there already, or was made in another way" },

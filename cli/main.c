@@ -24,6 +24,7 @@ const struct command *const commands[] = {
     &ops_command,
     &bench_command,
     &soak_command,
+    &doctor_command,
     &models_list_command,
     &models_show_command,
     &models_import_command,

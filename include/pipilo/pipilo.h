@@ -35,6 +35,7 @@
 #include "error.h"
 #include "inputs.h"
 #include "library.h"
+#include "machine.h"
 #include "memory.h"
 #include "model_cache.h"
 #include "model_measure.h"

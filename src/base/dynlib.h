@@ -5,6 +5,21 @@
 
 #include <stddef.h>
 
+// The names the libraries are looked for by, for plo_dynlib_open.
+enum { PLO_DYNLIB_NAMES = 3 };
+#define PLO_LIBVIPS           \
+    {                         \
+        "libvips.so.42", NULL \
+    }
+#define PLO_LIBARCHIVE                            \
+    {                                             \
+        "libarchive.so.13", "libarchive.so", NULL \
+    }
+#define PLO_LIBCURL                                 \
+    {                                               \
+        "libcurl.so.4", "libcurl-gnutls.so.4", NULL \
+    }
+
 struct plo_dynlib_symbol {
     const char *name;
     void **slot; // where the address goes

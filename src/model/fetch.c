@@ -58,7 +58,7 @@ static char why_not[200];
 
 static void open_library(void)
 {
-    static const char *const names[] = { "libcurl.so.4", "libcurl-gnutls.so.4", NULL };
+    static const char *const names[] = PLO_LIBCURL;
     if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) < 0)
         return;
     if (lib.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

@@ -52,7 +52,7 @@ static char why_not[200];
 
 static void open_library(void)
 {
-    static const char *const names[] = { "libarchive.so.13", NULL };
+    static const char *const names[] = PLO_LIBARCHIVE;
     opened = plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) == 0;
 }
 

@@ -79,7 +79,7 @@ bool plo_tar_is_archive(const char *name)
 
 static int load_library(struct pipilo_error *err)
 {
-    static const char *const names[] = { "libarchive.so.13", "libarchive.so", NULL };
+    static const char *const names[] = PLO_LIBARCHIVE;
     const struct plo_dynlib_symbol symbols[] = {
 #define XX(type, name, arguments) { #name, (void **)&lib.name },
         FUNCTIONS(XX)

@@ -7,10 +7,10 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["embed", "search", "index", "merge", "info", "serve", "run", "ops", "bench", "soak", "models list", "models show",
+COMMANDS = ["embed", "search", "index", "merge", "info", "serve", "run", "ops", "bench", "soak", "doctor", "models list", "models show",
             "models import", "models pull", "models cache", "models calibrate",
             "models quantize", "models tune", "export", "version", "help"]
-PAGES = ["pipilo", "embed", "search", "index", "merge", "info", "serve", "run", "ops", "bench", "soak", "export", "models"]
+PAGES = ["pipilo", "embed", "search", "index", "merge", "info", "serve", "run", "ops", "bench", "soak", "doctor", "export", "models"]
 
 
 def options_of(pipilo, command):

@@ -92,7 +92,7 @@ static void keep_quiet(const gchar *domain, GLogLevelFlags level, const gchar *t
 
 static void open_library(void)
 {
-    static const char *const names[] = { "libvips.so.42", NULL };
+    static const char *const names[] = PLO_LIBVIPS;
     if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) < 0)
         return;
     lib.log_set_handler("VIPS", G_LOG_LEVEL_MASK, keep_quiet, NULL);

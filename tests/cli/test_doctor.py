@@ -1,0 +1,127 @@
+"""`pipilo doctor`: what it finds beside what the system says, and what it says of what is off."""
+import ctypes.util
+import json
+import os
+import pathlib
+import resource
+import shutil
+
+import pytest
+
+
+def checks(found, what):
+    return [check for check in found["checks"] if check["what"] == what]
+
+
+def only(found, what):
+    check, = checks(found, what)
+    return check
+
+
+def test_what_the_machine_has(pipilo):
+    found = pipilo("doctor", "--json").json()
+    assert found["wrong"] == sum(check["level"] == "wrong" for check in found["checks"]) == 0
+    assert found["notes"] == sum(check["level"] == "note" for check in found["checks"])
+    for check in found["checks"]:
+        assert (check["mend"] is None) == (check["level"] == "good")
+    cores = only(found, "cores")["found"]
+    assert f"{len(os.sched_getaffinity(0))} by affinity" in cores and f"{os.cpu_count()} online" in cores
+    model = [line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+             if line.startswith("model name")]
+    assert not model or only(found, "processor")["found"].startswith(model[0])
+    assert only(found, "descriptors")["found"] == f"{resource.getrlimit(resource.RLIMIT_NOFILE)[0]} at a time"
+    assert only(found, "environment")["level"] == "good" or "PIPILO_HOME" in only(found, "environment")["found"]
+
+
+def test_memory_is_the_systems(pipilo):
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = pipilo("doctor", "--json").json()
+    amount, unit = only(found, "memory")["found"].split(",")[0].split()
+    assert float(amount) * {"MB": 1e6, "GB": 1e9, "TB": 1e12}[unit] == pytest.approx(total, rel=.06)
+
+
+@pytest.mark.parametrize("name, version", [("libvips", ("vips", "vips_version_string")),
+                                           ("libarchive", ("archive", "archive_version_string")),
+                                           ("libcurl", ("curl", "curl_version"))])
+def test_libraries_say_their_versions(pipilo, name, version):
+    check = only(pipilo("doctor", "--json").json(), name)
+    path = ctypes.util.find_library(version[0])
+    if path is None:
+        assert check["level"] == "note" and "apt-get install" in check["mend"]
+        return
+    function = getattr(ctypes.CDLL(path), version[1])
+    function.restype = ctypes.c_char_p
+    assert check["level"] == "good" and check["found"].startswith(function().decode())
+
+
+def test_the_table_says_the_same(pipilo):
+    text = pipilo("doctor").out
+    for what in ("processor", "cores", "memory", "control group", "pressure", "memory marks", "OpenVINO", "libvips",
+                 "temporary", "cache", "models", "environment"):
+        assert f"\n{what} " in f"\n{text}"
+    assert "0 things wrong" in text
+
+
+def test_an_engine_that_is_missing(pipilo, tmp_path):
+    found = pipilo("doctor", "--json", status=1, env={"PIPILO_OPENVINO": str(tmp_path / "none")}).json()
+    assert only(found, "OpenVINO")["level"] == "wrong" and "PIPILO_OPENVINO" in only(found, "OpenVINO")["mend"]
+
+
+@pytest.mark.parametrize("name, good, bad", [
+    ("PIPILO_MEMORY", "2G", "much"), ("PIPILO_MEMORY_SOFT", "60%", "-1"), ("PIPILO_CACHE_MAX", "1G", "40%"),
+    ("PIPILO_CACHE", "0", "here"), ("PIPILO_TIME_LIMIT", "2.5", "soon"), ("PIPILO_ISOLATE", "0", "yes"),
+    ("PIPILO_PYTHON", "python3", "/none/python3"), ("PIPILO_DECODER", "/bin/sh", "/none/decoder"),
+])
+def test_variables_that_make_sense_or_do_not(pipilo, name, good, bad):
+    for value, level in ((good, "good"), (bad, "wrong")):
+        found = pipilo("doctor", "--json", status=int(level == "wrong"), env={name: value}).json()
+        check, = [check for check in checks(found, "environment") if check["found"] == f"{name}={value}"]
+        assert check["level"] == level
+
+
+def test_variables_that_nothing_reads(pipilo):
+    found = pipilo("doctor", "--json", env={"PIPILO_MEMROY": "2G"}).json()
+    check, = [check for check in checks(found, "environment") if "PIPILO_MEMROY" in check["found"]]
+    assert check["level"] == "note" and "is PIPILO_MEMORY meant?" in check["mend"]
+
+
+def test_marks_that_fall(pipilo):
+    env = {"PIPILO_MEMORY_SOFT": "2G", "PIPILO_MEMORY_HARD": "1G"}
+    check = only(pipilo("doctor", "--json", status=1, env=env).json(), "memory marks")
+    assert check["level"] == "wrong" and "must not fall" in check["mend"]
+
+
+def test_a_temporary_folder_that_is_not_there(pipilo):
+    assert only(pipilo("doctor", "--json", status=1, env={"TMPDIR": "/none"}).json(), "temporary")["level"] == "wrong"
+
+
+def test_the_cache(pipilo, tmp_path):
+    off = only(pipilo("doctor", "--json", env={"PIPILO_CACHE": "0"}).json(), "cache")
+    assert (off["found"], off["level"]) == ("off", "note")
+    folder = tmp_path / "cache/compiled"
+    folder.mkdir(parents=True)
+    listed = pipilo("models", "cache", "--json", env={"PIPILO_CACHE": str(tmp_path / "cache")}).json()
+    assert listed["folder"] == str(folder)
+    found = pipilo("doctor", "--json", env={"PIPILO_CACHE": str(tmp_path / "cache")}).json()
+    assert only(found, "cache")["found"].startswith(f"{folder}, ")
+
+
+def test_models_are_verified(pipilo, tmp_path):
+    real = pathlib.Path(os.environ.get("PIPILO_DEPS", ".deps")).resolve() / "models/efficientnet-lite0"
+    if not real.is_dir():
+        pytest.skip("there is no model in .deps")
+    home = tmp_path / "home/models/small"
+    shutil.copytree(real, home)
+    assert only(pipilo("doctor", "--json").json(), "model")["found"].startswith("small: whole, 1280 values")
+    weights = home / json.loads((home / "model.json").read_text())["file"]
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    check = only(pipilo("doctor", "--json", status=1).json(), "model")
+    assert check["level"] == "wrong" and "sha256" in check["found"]
+
+
+def test_nothing_there(pipilo):
+    """No home, no folders: it still tells what there is."""
+    found = pipilo("doctor", "--json", env={"HOME": "", "PIPILO_HOME": "", "TERM": ""}).json()
+    assert only(found, "cache")["level"] == "note" and only(found, "models")["level"] == "note"
