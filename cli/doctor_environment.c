@@ -12,6 +12,8 @@
 
 extern char **environ;
 
+enum { MOST_PIXELS = 1 << 28 };
+
 static bool is_size(const char *text)
 {
     uint64_t size;
@@ -47,6 +49,12 @@ static bool is_seconds(const char *text)
     return strtod(text, &end) > 0 && *end == '\0';
 }
 
+static bool is_pixels(const char *text)
+{
+    unsigned long long pixels = strtoull(text, NULL, 10);
+    return text[strspn(text, "0123456789")] == '\0' && pixels > 0 && pixels <= MOST_PIXELS;
+}
+
 static bool is_switch(const char *text)
 {
     return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
@@ -67,6 +75,7 @@ static const struct variable {
     { "PIPILO_DECODER", is_program, "a program that can be run" },
     { "PIPILO_HOME", is_anything, "a folder" },
     { "PIPILO_ISOLATE", is_switch, "0 or 1" },
+    { "PIPILO_MAX_PIXELS", is_pixels, "a number of pixels, at most 268435456" },
     { "PIPILO_MEMORY", is_size, "a size such as 2G or 40%" },
     { "PIPILO_MEMORY_SOFT", is_size, "a size such as 2G or 75%" },
     { "PIPILO_MEMORY_HARD", is_size, "a size such as 2G or 85%" },

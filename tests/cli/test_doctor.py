@@ -3,10 +3,13 @@ import ctypes.util
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 
 import pytest
+
+from conftest import ROOT
 
 
 def checks(found, what):
@@ -70,6 +73,7 @@ def test_an_engine_that_is_missing(pipilo, tmp_path):
 @pytest.mark.parametrize("name, good, bad", [
     ("PIPILO_MEMORY", "2G", "much"), ("PIPILO_MEMORY_SOFT", "60%", "-1"), ("PIPILO_CACHE_MAX", "1G", "40%"),
     ("PIPILO_CACHE", "0", "here"), ("PIPILO_TIME_LIMIT", "2.5", "soon"), ("PIPILO_ISOLATE", "0", "yes"),
+    ("PIPILO_MAX_PIXELS", "1000000", "268435457"),
     ("PIPILO_PYTHON", "python3", "/none/python3"), ("PIPILO_DECODER", "/bin/sh", "/none/decoder"),
 ])
 def test_variables_that_make_sense_or_do_not(pipilo, name, good, bad):
@@ -77,6 +81,16 @@ def test_variables_that_make_sense_or_do_not(pipilo, name, good, bad):
         found = pipilo("doctor", "--json", status=int(level == "wrong"), env={name: value}).json()
         check, = [check for check in checks(found, "environment") if check["found"] == f"{name}={value}"]
         assert check["level"] == level
+
+
+def test_every_variable_that_is_read_is_known(pipilo):
+    read = set()
+    for folder in ("src", "cli", "server"):
+        for file in (ROOT / folder).rglob("*.c"):
+            read |= set(re.findall(r'"(PIPILO_[A-Z_]+)"', file.read_text()))
+    assert len(read) > 10
+    text = pipilo("doctor", env={name: "" for name in read}).out
+    assert "nothing reads it" not in text
 
 
 def test_variables_that_nothing_reads(pipilo):
