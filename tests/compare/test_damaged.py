@@ -37,7 +37,7 @@ WE_READ = [
     (r"bmp-b-bad(headersize|palettesize)|pal8oversizepal", "a header or palette of an odd size"),
     (r"bmp-[gq]-rgba?(16|32)", "bit masks that Pillow does not have"),
     (r"hopper_webp\.tif|tiff_tiled_jpeg_oob_read", "a TIFF's compression that Pillow was built without"),
-    (r"00r0_gray_l|invalid_header_length|crash-d2c93af8.*j2k", "a JPEG 2000 whose boxes are not sound"),
+    (r"invalid_header_length", "a JPEG 2000 whose boxes are not sound"),
 ]
 PILLOW_READS = [
     (r"^png-(?!animated).*-(tail|cut)", "the checksum at the end of the picture's data is cut"),
@@ -173,11 +173,16 @@ def test_jpeg_2000_away_from_its_origin(tool, tmp_path, bare):
         data = damaged.encoded(damaged.photo("china.jpg"), "JPEG2000", offset=offset, **how)
         (tmp_path / "away.jp2").write_bytes(data)
         assert by_pipilo(tool, tmp_path / "away.jp2")[1] == "unsupported_format"
+    grey = bytearray(damaged.encoded(damaged.photo("china.jpg").convert("L"), "JPEG2000", **how))
+    grey[grey.index(b"\xff\x4f\xff\x51") + 43] = 3  # the distance of samples across
+    (tmp_path / "away.jp2").write_bytes(grey)
+    assert by_pipilo(tool, tmp_path / "away.jp2")[1] == "unsupported_format"
 
 
 def test_what_ends_early_is_called_so(folder, tmp_path):
     """But for an animation, of which only the first picture must be there."""
-    rows, _ = embed(folder, tmp_path / "out.npy")
+    # libvips keeps its reasons for the process: of two pictures at once one may get the other's.
+    rows, _ = embed(folder, tmp_path / "out.npy", "--threads", "1")
     # libjxl does not say why it stops; nor do libheif, OpenJPEG and a TIFF's JPEG everywhere.
     vague = re.compile(r"/(jxl|heic|avif|jp2-lossy|tif-jpeg)-")
     cuts = [row for row in rows if "-cut-" in row["source"] and not vague.search(row["source"])]

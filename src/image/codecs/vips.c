@@ -294,9 +294,10 @@ static int probe_tiff(struct plo_input *input, struct plo_image_info *info,
     return 1;
 }
 
-// False for a JPEG 2000 picture that does not begin at the origin of its grid: libvips 8.14 takes
-// it to, and gives for pixels what lies in memory behind them. True where the data end before that.
-static bool begins_at_origin(struct plo_input *input)
+// False for a JPEG 2000 picture that does not begin at the origin of its grid, or whose first
+// component has not a sample for every place of it: libvips 8.14 takes both for granted, and gives
+// for pixels what lies in memory behind them. True where the data end before that.
+static bool fills_its_grid(struct plo_input *input)
 {
     enum { MAX_BOXES = 1000, SIZ = 0xff51 };
     uint64_t at = 0;
@@ -313,10 +314,12 @@ static bool begins_at_origin(struct plo_input *input)
         at += boxes && length >= head ? length : head;
     }
     // Behind the codestream's first marker: SIZ, its length, capabilities, then the picture's width
-    // and height, where it begins, a tile's width and height, and where the first begins.
-    p = plo_input_at(input, at + 2, 38);
-    return p == NULL || (plo_be16(p) == SIZ && plo_be32(p + 14) == 0 && plo_be32(p + 18) == 0 &&
-                         plo_be32(p + 30) == 0 && plo_be32(p + 34) == 0);
+    // and height, where it begins, a tile's width and height, where the first begins, how many
+    // components there are, and of each its depth and how far its samples lie apart.
+    p = plo_input_at(input, at + 2, 43);
+    return p == NULL ||
+           (plo_be16(p) == SIZ && plo_be32(p + 14) == 0 && plo_be32(p + 18) == 0 &&
+            plo_be32(p + 30) == 0 && plo_be32(p + 34) == 0 && p[41] == 1 && p[42] == 1);
 }
 
 static int probe(struct plo_input *input, struct plo_image_info *info, struct pipilo_error *err)
@@ -326,9 +329,9 @@ static int probe(struct plo_input *input, struct plo_image_info *info, struct pi
     if (head == NULL)
         return plo_fail(err, PIPILO_EIO, "the file cannot be read");
     info->format = format_of(head, size);
-    if (info->format == PLO_IMAGE_JP2 && !begins_at_origin(input))
+    if (info->format == PLO_IMAGE_JP2 && !fills_its_grid(input))
         return plo_fail(err, PIPILO_EFORMAT,
-                        "a JPEG 2000 picture that does not begin at the origin of its grid is not "
+                        "a JPEG 2000 picture that does not fill its grid from the origin is not "
                         "supported");
     int known = info->format == PLO_IMAGE_TIFF ? probe_tiff(input, info, err) : 0;
     PLO_TRY(known);
