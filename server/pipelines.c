@@ -25,10 +25,10 @@ struct pipelines {
     struct named named[MOST_NAMED];
     size_t named_count;
     _Atomic int64_t jobs; // submitted and not done
+    _Atomic int active;   // runs
 
     // The runner's thread only.
     struct pipeline_job *first, **end;
-    int active; // runs
 };
 
 static int fail(struct pipilo_error *err, int code, const char *format, ...) SERVER_PRINTF(3, 4);
@@ -156,13 +156,21 @@ const char *pipelines_name(const struct pipelines *pipelines, size_t index)
 
 // --- runs ----------------------------------------------------------------------------------------
 
-static void end_item(struct pipelines *pipelines, struct pipeline_item *item)
+void pipelines_free_item(struct pipeline_item *item)
 {
-    struct pipeline_job *job = item->job;
-    struct pipeline_job **link = &pipelines->first;
-    item->ended = true;
-    if (--job->left > 0)
+    if (item == NULL)
         return;
+    for (size_t i = 0; item->inputs != NULL && i < item->input_count; i++)
+        pipilo_value_unref(&item->inputs[i]);
+    free(item->inputs);
+    text_reset(&item->rows);
+    free(item);
+}
+
+// All its runs have ended, or are nobody's any more.
+static void end_job(struct pipelines *pipelines, struct pipeline_job *job)
+{
+    struct pipeline_job **link = &pipelines->first;
     while (*link != job)
         link = &(*link)->next;
     *link = job->next;
@@ -172,9 +180,19 @@ static void end_item(struct pipelines *pipelines, struct pipeline_item *item)
     job->done(job);
 }
 
+static void end_item(struct pipelines *pipelines, struct pipeline_item *item)
+{
+    struct pipeline_job *job = item->job;
+    item->ended = true;
+    if (--job->left == 0)
+        end_job(pipelines, job);
+}
+
 static void take_row(struct running *running, const pipilo_row *row)
 {
     struct pipeline_item *item = (struct pipeline_item *)running;
+    if (item->job == NULL)
+        return;
     if (item->error.code == 0)
         item->job->row(item, row);
     // An answer that grows past all bounds is not finished.
@@ -187,8 +205,12 @@ static void take_row(struct running *running, const pipilo_row *row)
 static void run_ended(struct running *running, const struct pipilo_error *err)
 {
     struct pipeline_item *item = (struct pipeline_item *)running;
-    struct pipelines *pipelines = item->job->owner;
-    pipelines->active--;
+    struct pipelines *pipelines = item->owner;
+    atomic_fetch_sub(&pipelines->active, 1);
+    if (item->job == NULL) {
+        pipelines_free_item(item);
+        return;
+    }
     if (err != NULL && item->error.code == 0)
         item->error = *err;
     end_item(pipelines, item);
@@ -197,13 +219,13 @@ static void run_ended(struct running *running, const struct pipilo_error *err)
 static void start_item(struct pipelines *pipelines, struct pipeline_item *item)
 {
     struct pipeline_job *job = item->job;
-    item->started = true;
+    item->owner = pipelines;
     item->running.row = take_row;
     item->running.ended = run_ended;
     int result = runner_start(pipelines->runner, &item->running, job->pipeline, item->inputs,
                               pipilo_pipeline_input_count(job->pipeline), &item->error);
     if (result == 0)
-        pipelines->active++;
+        atomic_fetch_add(&pipelines->active, 1);
     else
         end_item(pipelines, item);
 }
@@ -213,25 +235,29 @@ static struct pipeline_item *next_item(struct pipelines *pipelines)
 {
     for (struct pipeline_job *job = pipelines->first; job != NULL; job = job->next)
         if (job->begun < job->count)
-            return &job->items[job->begun++];
+            return job->items[job->begun++];
     return NULL;
 }
 
+// What is still in a run is nobody's from here on: where a stage is stuck, the request is answered
+// all the same.
 static void expire(struct pipelines *pipelines, struct pipeline_job *job)
 {
     const struct pipilo_error late = { PIPILO_ETIMEOUT, "", "it took longer than a request may" };
-    // A job goes with its last item, so that one is ended last and nothing of it is touched after.
-    for (size_t i = 0; i < job->begun; i++)
-        if (!job->items[i].ended && job->items[i].error.code == 0) {
-            job->items[i].error = late;
-            pipilo_run_cancel(job->items[i].running.run);
+    for (size_t i = 0; i < job->count; i++) {
+        struct pipeline_item *item = job->items[i];
+        if (item->ended)
+            continue;
+        if (i >= job->begun) {
+            item->error = late;
+            continue;
         }
-    size_t waiting = job->count - job->begun;
-    for (; waiting > 0; waiting--) {
-        struct pipeline_item *item = &job->items[job->begun++];
-        item->error = late;
-        end_item(pipelines, item);
+        job->items[i] = NULL;
+        item->job = NULL;
+        pipilo_run_cancel(item->running.run);
     }
+    job->begun = job->count;
+    end_job(pipelines, job);
 }
 
 static void tick(void *cookie, int64_t now)
@@ -243,7 +269,7 @@ static void tick(void *cookie, int64_t now)
         if (now > job->deadline)
             expire(pipelines, job);
     }
-    while (pipelines->active < MOST_ACTIVE && (item = next_item(pipelines)) != NULL)
+    while (atomic_load(&pipelines->active) < MOST_ACTIVE && (item = next_item(pipelines)) != NULL)
         start_item(pipelines, item);
 }
 
@@ -281,6 +307,18 @@ struct pipelines *pipelines_create(struct runner *runner, struct embedder *embed
     pipelines->end = &pipelines->first;
     runner_add_tick(runner, (struct runner_tick){ tick, pipelines });
     return pipelines;
+}
+
+bool pipelines_stop(struct pipelines *pipelines, int64_t patience)
+{
+    int64_t until = clock_now() + patience;
+    const struct timespec moment = { 0, 2 * MILLISECOND };
+    while (atomic_load(&pipelines->active) > 0) {
+        if (clock_now() > until)
+            return false;
+        nanosleep(&moment, NULL);
+    }
+    return true;
 }
 
 void pipelines_destroy(struct pipelines *pipelines)

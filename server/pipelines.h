@@ -16,19 +16,21 @@
 
 struct pipelines;
 
-// One run of a job.
+// One run of a job, made with calloc().
 struct pipeline_item {
     struct running running;
-    struct pipeline_job *job;
-    pipilo_value **inputs;     // as many as the pipeline takes
+    struct pipelines *owner;
+    struct pipeline_job *job; // NULL: nobody waits for it any more
+    pipilo_value **inputs;    // as many as the pipeline takes
+    size_t input_count;
     struct text rows;          // what the job's `row` added
     struct pipilo_error error; // code 0: it ended well
-    bool started, ended;
+    bool ended;
 };
 
 struct pipeline_job {
     pipilo_pipeline *pipeline;
-    struct pipeline_item *items;
+    struct pipeline_item **items; // once it is done, NULL for one that took too long
     size_t count;
     int64_t deadline; // of clock_now
     void (*row)(struct pipeline_item *item, const pipilo_row *row);
@@ -57,6 +59,11 @@ const char *pipelines_name(const struct pipelines *pipelines, size_t index);
 // what is not allowed.
 int pipelines_parse(const struct pipelines *pipelines, const char *text, pipilo_pipeline **out,
                     struct pipilo_error *err);
+
+void pipelines_free_item(struct pipeline_item *item); // NULL is allowed
+
+// When no more jobs come: waits for the runs under way. False where they took longer.
+bool pipelines_stop(struct pipelines *pipelines, int64_t patience);
 
 // Gives the job over; false where too many wait already.
 bool pipelines_submit(struct pipelines *pipelines, struct pipeline_job *job);

@@ -20,15 +20,8 @@ struct work {
 static void forget(struct exchange *exchange)
 {
     struct work *work = exchange->work;
-    size_t columns =
-        work->job.pipeline != NULL ? pipilo_pipeline_input_count(work->job.pipeline) : 0;
-    for (size_t i = 0; i < work->job.count; i++) {
-        struct pipeline_item *item = &work->job.items[i];
-        for (size_t k = 0; item->inputs != NULL && k < columns; k++)
-            pipilo_value_unref(&item->inputs[k]);
-        free(item->inputs);
-        text_reset(&item->rows);
-    }
+    for (size_t i = 0; i < work->job.count; i++)
+        pipelines_free_item(work->job.items[i]);
     free(work->job.items);
     pipilo_pipeline_unref(&work->job.pipeline);
     free(work);
@@ -82,13 +75,16 @@ static void done(struct pipeline_job *job)
 
 static void finish(struct exchange *exchange)
 {
+    static const struct pipilo_error late = { PIPILO_ETIMEOUT, "",
+                                              "it took longer than a request may" };
     const struct work *work = exchange->work;
     struct text *text = &exchange->answer;
     bool lists = work->batch || !work->towhee;
     if (exchange->status != 0)
         return;
     for (size_t i = 0; i < work->job.count; i++) {
-        const struct pipilo_error *error = &work->job.items[i].error;
+        const struct pipeline_item *item = work->job.items[i];
+        const struct pipilo_error *error = item != NULL ? &item->error : &late;
         if (error->code < 0) {
             answer_error(exchange, picture_status(error->code), pipilo_error_name(error->code),
                          NULL, "%s%s%s", error->where, error->where[0] != '\0' ? ": " : "",
@@ -99,7 +95,7 @@ static void finish(struct exchange *exchange)
     text_add(text, work->towhee ? "" : "{\"object\": \"list\", \"data\": ");
     text_add(text, lists ? "[" : "");
     for (size_t i = 0; i < work->job.count; i++) {
-        const struct text *rows = &work->job.items[i].rows;
+        const struct text *rows = &work->job.items[i]->rows;
         text_add(text, i > 0 ? ", [" : "[");
         text_add_bytes(text, rows->data, rows->length);
         text_add(text, "]");
@@ -133,9 +129,12 @@ static bool read_item(struct exchange *exchange, struct work *work, struct pipel
     struct pipilo_error err = { 0 };
     const pipilo_pipeline *pipeline = work->job.pipeline;
     size_t count = pipilo_pipeline_input_count(pipeline);
-    item->job = &work->job;
-    item->inputs = calloc(count + 1, sizeof(pipilo_value *));
-    if (item->inputs == NULL) {
+    if (item != NULL) {
+        item->job = &work->job;
+        item->input_count = count;
+        item->inputs = calloc(count + 1, sizeof(pipilo_value *));
+    }
+    if (item == NULL || item->inputs == NULL) {
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
         return false;
     }
@@ -169,14 +168,15 @@ static bool read_items(struct exchange *exchange, struct work *work, const struc
                      MOST_ITEMS);
         return false;
     }
-    work->job.items = calloc(count + 1, sizeof *work->job.items);
+    work->job.items = calloc(count + 1, sizeof(struct pipeline_item *));
     if (work->job.items == NULL) {
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
         return false;
     }
     const struct json *node = several ? many->first : many;
     for (; work->job.count < count; node = node->next) {
-        struct pipeline_item *item = &work->job.items[work->job.count++];
+        struct pipeline_item *item = calloc(1, sizeof *item);
+        work->job.items[work->job.count++] = item;
         if (!read_item(exchange, work, item, node))
             return false;
     }

@@ -223,7 +223,8 @@ int server_run(const struct server_options *options)
     say(&server, "serving at %s", http_address(server.http));
     serve(&server, &signals);
     // What is stuck cannot be taken apart; the end of the process does it.
-    if (!drain(&server, &signals) || !embedder_stop(server.embedder, GRACE))
+    if (!drain(&server, &signals) || !embedder_stop(server.embedder, GRACE) ||
+        !pipelines_stop(server.pipelines, GRACE))
         _exit(pipilo_error_exit_status(PIPILO_ETIMEOUT));
     close_all(&server);
     return 0;

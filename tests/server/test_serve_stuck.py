@@ -1,4 +1,5 @@
 """A stage that is stuck: readiness says so, requests are answered all the same, and it recovers."""
+import json
 import pathlib
 import subprocess
 import threading
@@ -6,7 +7,7 @@ import time
 
 import pytest
 
-from serving import SANITIZED, picture
+from serving import SANITIZED, picture, uri
 
 HERE = pathlib.Path(__file__).parent
 
@@ -29,15 +30,22 @@ def test_a_stuck_stage(serve, tmp_path):
     expected = server.ask("POST", "/embed", picture())[2]
     stuck.touch()
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(server.ask("POST", "/embed", picture())[0]))
-               for _ in range(6)]
+    run = json.dumps({"inputs": [uri(picture())] * 20, "pipeline":
+                      "pipe.input('p').map('p', 'v', ops.image_embedding.timm('null')).output('v')"})
+
+    def ask(path, body, headers):
+        answers.append(server.ask("POST", path, body, headers)[0])
+
+    threads = [threading.Thread(target=ask, args=("/embed", picture(), {})) for _ in range(6)]
+    threads += [threading.Thread(target=ask, args=("/v1/run", run, {"Content-Type": "application/json"}))
+                for _ in range(2)]
     for thread in threads:
         thread.start()
     wait_ready(server, 503)
     assert server.ask("GET", "/health/live")[0] == 200
     for thread in threads:
         thread.join()
-    assert answers == [504] * 6
+    assert answers == [504] * 8
     stuck.unlink()
     wait_ready(server, 200)
     assert server.ask("POST", "/embed", picture())[2] == expected
