@@ -72,7 +72,6 @@ struct runner *embedder_runner(const struct embedder *embedder);
 
 // Borrowed as long as the room: also what it was before a reload.
 const struct pipilo_model_info *room_info(const struct room *room);
-const char *room_spec(const struct room *room);
 int64_t room_created(const struct room *room); // seconds since 1970
 int64_t room_waiting(const struct room *room); // pictures
 

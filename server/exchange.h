@@ -65,7 +65,8 @@ struct exchange {
     // HTTP's own.
     void *connection;
     size_t reserved; // bytes of the server's queue
-    bool begun, suspended, refused;
+    bool begun, suspended;
+    bool refused; // it is answered before all of it came: what follows is read and dropped
     size_t discarded;
 };
 

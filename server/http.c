@@ -101,12 +101,6 @@ static struct exchange *exchange_create(struct http *http, struct MHD_Connection
     return exchange;
 }
 
-// Its answer is there already, before all of the request: what follows is read and dropped.
-static void refuse(struct exchange *exchange)
-{
-    exchange->refused = true;
-}
-
 // What the head alone decides.
 static void judge_head(struct exchange *exchange)
 {
@@ -122,12 +116,11 @@ static void judge_head(struct exchange *exchange)
         strtoull(length, NULL, 10) > server->options->body_bytes)
         answer_error(exchange, 413, "limit_exceeded", NULL, "a body has at most %llu bytes here",
                      (unsigned long long)server->options->body_bytes);
-    if (exchange->status != 0)
-        refuse(exchange);
+    exchange->refused = exchange->status != 0;
 }
 
 // Room for `more` bytes of body; false after the answer why not.
-static bool body_room(struct exchange *exchange, size_t more)
+static bool make_room(struct exchange *exchange, size_t more)
 {
     struct server *server = exchange->server;
     size_t wanted = exchange->size + more;
@@ -155,7 +148,7 @@ static bool body_room(struct exchange *exchange, size_t more)
 // A refused request keeps nothing.
 static void drop_body(struct exchange *exchange)
 {
-    refuse(exchange);
+    exchange->refused = true;
     free(exchange->body);
     exchange->body = NULL;
     exchange->size = 0;
@@ -165,7 +158,7 @@ static void drop_body(struct exchange *exchange)
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t size)
 {
-    if (!exchange->refused && body_room(exchange, size)) {
+    if (!exchange->refused && make_room(exchange, size)) {
         memcpy(exchange->body + exchange->size, data, size);
         exchange->size += size;
         exchange->body[exchange->size] = '\0';

@@ -149,11 +149,6 @@ pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *n
     return NULL;
 }
 
-const char *pipelines_name(const struct pipelines *pipelines, size_t index)
-{
-    return index < pipelines->named_count ? pipelines->named[index].name : NULL;
-}
-
 // --- runs ----------------------------------------------------------------------------------------
 
 void pipelines_free_item(struct pipeline_item *item)

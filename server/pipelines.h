@@ -51,9 +51,8 @@ void pipelines_destroy(struct pipelines *pipelines); // no job may be under way;
 // "NAME=TEXT", before requests come. Errors: PIPILO_EINVALID, and those of the text.
 int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pipilo_error *err);
 
-// The pipeline of that name (`length` bytes; borrowed), or NULL; and the nth name, or NULL.
+// The pipeline of that name (`length` bytes; borrowed), or NULL.
 pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *name, size_t length);
-const char *pipelines_name(const struct pipelines *pipelines, size_t index);
 
 // A request's text as a pipeline of the caller's. Errors: PIPILO_EPIPELINE, PIPILO_EINVALID for
 // what is not allowed.

@@ -244,11 +244,6 @@ const struct pipilo_model_info *room_info(const struct room *room)
     return atomic_load(&room->info);
 }
 
-const char *room_spec(const struct room *room)
-{
-    return room->spec;
-}
-
 int64_t room_created(const struct room *room)
 {
     return room->created;
