@@ -14,8 +14,8 @@
 #   make fuzz       the fuzzing targets, SECONDS=60 each; TARGETS="jpeg tar" for some of them
 #   make tsan       every test that does without other engines, under ThreadSanitizer
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
-#   make torture    the faults that take long: runs that are killed, cut off from power and out of
-#                   disk (as root), each compared with an undisturbed one; damaged pictures by the
+#   make torture    the faults that take long: each call failing in its turn; runs that are killed,
+#                   cut off from power and out of disk (as root), each compared with an undisturbed one; damaged pictures by the
 #                   thousand, under ASan
 #   make test-serve the server asked by schemathesis, and by rude clients for half an hour
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
@@ -61,6 +61,9 @@ soak:
 
 torture:
 	@tools/setup.sh test
+	@CC=gcc CXX=g++ tools/configure.sh build/test -Dtests=true --werror
+	@$(NINJA) --quiet -C build/test
+	@PIPILO_TORTURE=full $(MESON) test -C build/test --no-rebuild --suite torture -t 30
 	@$(MAKE) --no-print-directory all
 	@.deps/venv/bin/python tests/torture/resume.py $(BUILD)/cli/pipilo
 	@tools/damaged.sh

@@ -1,4 +1,5 @@
 // store.c: an open store and its rows (the public side is <pipilo/store.h>).
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +41,12 @@ int pipilo_store_open(pipilo_store **out, const char *path, struct pipilo_error 
         return result;
     }
     const char *settings = plo_table_meta(store->table)->settings_json;
-    plo_json_parse(&store->settings, settings, strlen(settings), NULL, 0);
+    char why[64];
+    // Damaged ones are as good as none.
+    if (plo_json_parse(&store->settings, settings, strlen(settings), why, sizeof why) == -ENOMEM) {
+        pipilo_store_close(&store);
+        return plo_fail_nomem(err, 0);
+    }
     fill_info(store);
     *out = store;
     return 0;

@@ -1,6 +1,7 @@
 // json.c: jansson behind json.h. A node is jansson's json_t; nothing outside this file knows it.
 #include "base/json.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -37,19 +38,31 @@ static bool too_deep(const char *text, size_t size)
 int plo_json_parse(struct plo_json **out, const char *text, size_t size, char *why, size_t why_size)
 {
     *out = NULL;
+    why[0] = '\0';
     if (too_deep(text, size)) {
         snprintf(why, why_size, "more than %d brackets within brackets", PLO_JSON_DEPTH);
-        return -1;
+        return -EINVAL;
     }
     json_error_t error;
+    // jansson drops a character where it gets no memory for it, and goes on: what it gives then is
+    // another text's, or an error that is none. errno says so, unless a number was read since.
+    int before = errno;
+    errno = 0;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    bool no_memory = errno == ENOMEM;
+    errno = before;
+    if (no_memory) {
+        json_decref(root);
+        snprintf(why, why_size, "the system gave no memory");
+        return -ENOMEM;
+    }
     if (root == NULL) {
         snprintf(why, why_size, "line %d: %s", error.line, error.text);
         // The text quotes what stands there, and that may hold anything.
         for (char *c = why; *c != '\0'; c++)
             if ((unsigned char)*c < 0x20)
                 *c = ' ';
-        return -1;
+        return -EINVAL;
     }
     *out = (struct plo_json *)(void *)root;
     return 0;

@@ -33,8 +33,8 @@ enum plo_json_kind {
 
 enum { PLO_JSON_DEPTH = 32 }; // brackets within brackets
 
-// Parses a whole text, strictly (RFC 8259; a key given twice is an error). Returns 0, or -1 with a
-// one-line reason in `why`: a syntax error with its line, too deep, or out of memory.
+// Parses a whole text, strictly (RFC 8259; a key given twice is an error). Returns 0, -ENOMEM, or
+// -EINVAL with a one-line reason in `why`: a syntax error with its line, or too deep.
 int plo_json_parse(struct plo_json **out, const char *text, size_t size, char *why,
                    size_t why_size);
 void plo_json_free(struct plo_json *root);

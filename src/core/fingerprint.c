@@ -1,6 +1,7 @@
 // fingerprint.c: canonical text, its digest, and what differs between two (see fingerprint.h).
 #include "core/fingerprint.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/cpu_id.h"
@@ -150,7 +151,10 @@ static int parse(struct plo_json **out, const char *json, const char *whose,
                  struct pipilo_error *err)
 {
     char why[200];
-    if (plo_json_parse(out, json, strlen(json), why, sizeof why) < 0)
+    int result = plo_json_parse(out, json, strlen(json), why, sizeof why);
+    if (result == -ENOMEM)
+        return plo_fail_nomem(err, 0);
+    if (result < 0)
         return plo_fail(err, PIPILO_ECORRUPT, "%s fingerprint is no valid JSON: %s", whose, why);
     if (plo_json_kind(*out) == PLO_JSON_OBJECT)
         return 0;

@@ -2,6 +2,7 @@
 // unknown word comes with the nearest known one.
 #include "model/card.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -318,7 +319,10 @@ int plo_card_parse(struct plo_card *out, const char *text, size_t size, struct p
     *out = (struct plo_card){ .preprocess = PLO_PREPROCESS_INIT };
     struct plo_json *root = NULL;
     char why[256];
-    if (plo_json_parse(&root, text, size, why, sizeof why) < 0)
+    int result = plo_json_parse(&root, text, size, why, sizeof why);
+    if (result == -ENOMEM)
+        return plo_fail_nomem(err, 0);
+    if (result < 0)
         return plo_fail(err, PIPILO_EMODEL, "the model card is no valid JSON: %s", why);
     int code = parse_card(out, root, err);
     plo_json_free(root);

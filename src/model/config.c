@@ -4,6 +4,7 @@
 // class, one row of `processors`) and timm's transforms_imagenet_eval.
 #include "model/config.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -288,7 +289,10 @@ int plo_config_parse(struct plo_card *card, const char *text, size_t size, struc
 {
     struct plo_json *root = NULL;
     char why[200];
-    if (plo_json_parse(&root, text, size, why, sizeof why) < 0)
+    int result = plo_json_parse(&root, text, size, why, sizeof why);
+    if (result == -ENOMEM)
+        return plo_fail_nomem(err, 0);
+    if (result < 0)
         return plo_fail(err, PIPILO_EMODEL, "it is no valid JSON: %s", why);
     int code = parse(card, root, text, size, err);
     plo_json_free(root);

@@ -1,5 +1,6 @@
 // remote_hub.c: models from Hugging Face's repositories (see remote.h). The repository's list of
 // files comes first: it says which commit, which file, and the digests of the large ones.
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +109,10 @@ static int read_info(struct hub *hub, struct pipilo_error *err)
     plo_free(url);
     if (code < 0)
         return code;
-    if (plo_json_parse(&hub->info, text, strlen(text), why, sizeof why) < 0)
+    int result = plo_json_parse(&hub->info, text, strlen(text), why, sizeof why);
+    if (result == -ENOMEM)
+        code = plo_fail_nomem(err, 0);
+    else if (result < 0)
         code = plo_fail(err, PIPILO_ENETWORK, "%s: the list of files is no JSON: %s",
                         hub->reference.repository, why);
     plo_free(text);

@@ -267,7 +267,10 @@ static int read_index(struct plo_json **out, char **base, const struct reference
                                .file = reference->package };
     char why[160];
     int code = plo_fetch_text(&fetch, &text, err);
-    if (code == 0 && plo_json_parse(out, text, strlen(text), why, sizeof why) < 0)
+    int result = code == 0 ? plo_json_parse(out, text, strlen(text), why, sizeof why) : 0;
+    if (result == -ENOMEM)
+        code = plo_fail_nomem(err, 0);
+    else if (result < 0)
         code = plo_fail(err, PIPILO_ENETWORK,
                         "%s: the index does not answer in the JSON form of the simple API",
                         reference->package);

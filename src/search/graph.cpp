@@ -302,7 +302,12 @@ class Walk
     Walk &operator=(const Walk &) = delete;
     ~Walk()
     {
-        library.visited_list_pool_->releaseVisitedList(visited);
+        // The pool's list of them may have to grow.
+        try {
+            library.visited_list_pool_->releaseVisitedList(visited);
+        } catch (const std::exception &) {
+            delete visited;
+        }
     }
 
     // Down through the thinner layers, to a node of the lowest that is near.

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/half.h"
 #include "core/fail.h"
@@ -40,7 +41,9 @@ int plo_sqlite_fail(const struct plo_table *table, struct sqlite3 *db, struct pi
         code = PIPILO_EBUSY;
         break;
     case SQLITE_CANTOPEN:
-        code = PIPILO_ENOTFOUND;
+        // Also what is there: no descriptor may have been left.
+        if (access(table->path, F_OK) < 0)
+            code = PIPILO_ENOTFOUND;
         break;
     default:
         break;

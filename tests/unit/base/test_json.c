@@ -1,4 +1,5 @@
 // test_json.c: strict reading, shortest numbers, sorted writing.
+#include <errno.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +50,7 @@ static void refuses(void **state)
     for (size_t i = 0; i < PLO_COUNT(bad); i++) {
         char why[100] = "";
         struct plo_json *root = NULL;
-        assert_int_equal(plo_json_parse(&root, bad[i], strlen(bad[i]), why, sizeof why), -1);
+        assert_int_equal(plo_json_parse(&root, bad[i], strlen(bad[i]), why, sizeof why), -EINVAL);
         assert_null(root);
         assert_int_not_equal(why[0], 0);
     }
