@@ -279,10 +279,12 @@ int json_parse(struct json_document *document, char *text, size_t size, char *wh
     *document = (struct json_document){ 0 };
     why[0] = '\0';
     int result = read_value(&reader, &document->root);
-    skip(&reader);
-    // A NUL inside the text ends it early.
-    if (result == 0 && reader.at != reader.end)
-        result = wrong(&reader, "something behind the end");
+    if (result == 0) {
+        skip(&reader);
+        // A NUL inside the text ends it early.
+        if (reader.at != reader.end)
+            result = wrong(&reader, "something behind the end");
+    }
     // What was read until then is not whole: nobody may look at it.
     if (result < 0)
         document->root = NULL;
