@@ -318,7 +318,7 @@ static void tick(void *cookie, int64_t now)
         struct room *room = embedder->rooms[i];
         for (struct embed_job *job = room->jobs, *next; job != NULL; job = next) {
             next = job->next;
-            if (now > job->deadline)
+            if (now > job->deadline || (job->gone != NULL && atomic_load(job->gone)))
                 expire(room, job);
         }
         send_canary(room, now);

@@ -10,6 +10,7 @@
 #ifndef SERVER_EMBEDDER_H
 #define SERVER_EMBEDDER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct embed_job {
     pipilo_value **pictures; // `count`; each is let go once it is done
     pipilo_value **results;  // `count` places, NULL: a vector, an error value, NULL for no memory
     int64_t deadline;        // of clock_now
+    const atomic_bool *gone; // NULL, or set where nobody waits any more
     void (*done)(struct embed_job *job);
 
     // The embedder's own.

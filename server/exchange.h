@@ -10,6 +10,7 @@
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,7 +67,8 @@ struct exchange {
     void *connection;
     size_t reserved; // bytes of the server's queue
     bool begun, suspended;
-    bool refused; // it is answered before all of it came: what follows is read and dropped
+    atomic_bool gone; // the client did not wait for its answer
+    bool refused;     // it is answered before all of it came: what follows is read and dropped
     size_t discarded;
 };
 

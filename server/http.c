@@ -225,7 +225,7 @@ static enum MHD_Result begin(struct http *http, struct exchange *exchange)
         exchange->route->handle(exchange);
     if (exchange->start == NULL)
         return queue_answer(exchange);
-    links_set(http->links, link_of(exchange->connection), LINK_WORK);
+    links_work(http->links, link_of(exchange->connection), &exchange->gone);
     exchange->suspended = true;
     MHD_suspend_connection(exchange->connection);
     exchange->start(exchange);
@@ -262,7 +262,10 @@ static enum MHD_Result access_request(void *cookie, struct MHD_Connection *conne
         return begin(http, exchange);
     if (exchange->suspended) {
         exchange->suspended = false;
-        exchange->finish(exchange);
+        if (atomic_load(&exchange->gone))
+            answer_error(exchange, 499, "canceled", NULL, "the client did not wait");
+        else
+            exchange->finish(exchange);
     }
     return queue_answer(exchange);
 }

@@ -28,6 +28,7 @@ struct link {
     uint64_t moved;
     uint64_t received; // bytes of the connection when its last request was done
     bool cut;
+    atomic_bool *gone; // in LINK_WORK: who wants to know
     struct link *next, *before;
 };
 
@@ -102,8 +103,19 @@ void links_set(struct links *links, struct link *link, enum link_state state)
     link->state = state;
     link->since = clock_now();
     link->moved = 0;
+    link->gone = NULL;
     if (state == LINK_IDLE)
         link->received = received(link->fd);
+    pthread_mutex_unlock(&links->lock);
+}
+
+void links_work(struct links *links, struct link *link, atomic_bool *gone)
+{
+    links_set(links, link, LINK_WORK);
+    if (link == NULL)
+        return;
+    pthread_mutex_lock(&links->lock);
+    link->gone = gone;
     pthread_mutex_unlock(&links->lock);
 }
 
@@ -149,7 +161,7 @@ static bool gone(const struct link *link)
 {
     struct pollfd end = { .fd = link->fd, .events = POLLRDHUP };
     int unread = 0;
-    return (link->state == LINK_IDLE || link->state == LINK_BODY) && poll(&end, 1, 0) == 1 &&
+    return link->state != LINK_ANSWER && poll(&end, 1, 0) == 1 &&
            ioctl(link->fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
@@ -167,9 +179,12 @@ void links_cut(struct links *links, bool all_idle)
     int64_t now = clock_now();
     pthread_mutex_lock(&links->lock);
     for (struct link *link = links->first; link != NULL; link = link->next) {
-        if (link->cut || link->state == LINK_WORK)
+        if (link->cut)
             continue;
-        if (gone(link))
+        if (link->state == LINK_WORK) {
+            if (link->gone != NULL && gone(link))
+                atomic_store(link->gone, true);
+        } else if (gone(link))
             end(link);
         else if (now - link->since > patience(link, all_idle))
             cut(links, link);

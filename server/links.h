@@ -3,6 +3,7 @@
 #ifndef SERVER_LINKS_H
 #define SERVER_LINKS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void links_remove(struct links *links, struct link *link);
 
 // From now on. NULL is allowed.
 void links_set(struct links *links, struct link *link, enum link_state state);
+
+// LINK_WORK from now on; `gone` is set once the client has hung up, until another state is set.
+void links_work(struct links *links, struct link *link, atomic_bool *gone);
 
 // Bytes of the body that came, or of an answer that goes out.
 void links_moved(struct links *links, struct link *link, uint64_t bytes);

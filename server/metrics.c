@@ -6,14 +6,14 @@
 
 #include <pipilo/pipilo.h>
 
-enum { BUCKETS = 13, BATCH_BUCKETS = 8, STATUSES = 17, CODES = 32 };
+enum { BUCKETS = 13, BATCH_BUCKETS = 8, STATUSES = 18, CODES = 32 };
 
 static const double seconds[BUCKETS] = { .001, .0025, .005, .01, .025, .05, .1,
                                          .25,  .5,    1,    2.5, 5,    10 };
 static const char *const stage_names[STAGES] = { "receive", "queue", "embed", "store", "total" };
 // The last stands for all others.
 static const int statuses[STATUSES] = { 200, 204, 400, 401, 403, 404, 405, 408, 409,
-                                        413, 415, 422, 429, 500, 503, 504, 0 };
+                                        413, 415, 422, 429, 499, 500, 503, 504, 0 };
 
 struct histogram {
     _Atomic uint64_t in[BUCKETS + 1], nanoseconds;

@@ -179,6 +179,7 @@ void pictures_begin(struct pictures *pictures, void (*finish)(struct exchange *e
     job->pictures = pictures->pictures;
     job->results = pictures->results;
     job->deadline = exchange->deadline;
+    job->gone = &exchange->gone;
     job->done = done;
     exchange->pictures = pictures->count;
     exchange->finish = finish;

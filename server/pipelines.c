@@ -261,7 +261,7 @@ static void tick(void *cookie, int64_t now)
     struct pipeline_item *item;
     for (struct pipeline_job *job = pipelines->first, *next; job != NULL; job = next) {
         next = job->next;
-        if (now > job->deadline)
+        if (now > job->deadline || atomic_load(job->gone))
             expire(pipelines, job);
     }
     while (atomic_load(&pipelines->active) < MOST_ACTIVE && (item = next_item(pipelines)) != NULL)

@@ -32,7 +32,8 @@ struct pipeline_job {
     pipilo_pipeline *pipeline;
     struct pipeline_item **items; // once it is done, NULL for one that took too long
     size_t count;
-    int64_t deadline; // of clock_now
+    int64_t deadline;        // of clock_now
+    const atomic_bool *gone; // set where nobody waits any more
     void (*row)(struct pipeline_item *item, const pipilo_row *row);
     void (*done)(struct pipeline_job *job);
     void *cookie;

@@ -186,6 +186,7 @@ static bool read_items(struct exchange *exchange, struct work *work, const struc
 static void begin(struct exchange *exchange, struct work *work)
 {
     work->job.deadline = exchange->deadline;
+    work->job.gone = &exchange->gone;
     work->job.row = work->towhee ? towhee_row : object_row;
     work->job.done = done;
     exchange->finish = finish;

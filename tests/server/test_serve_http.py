@@ -184,6 +184,22 @@ def test_clients_that_hang_up(server):
         time.sleep(0.05)
 
 
+def test_no_work_for_who_has_gone(serve):
+    """Requests whose clients hang up are dropped; their work is not done, their places are free."""
+    server = serve("-m", "null:8", "--threads", "1", "--max-connections", "64")
+    data = picture(0, size=(5000, 4000))
+    request = b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+    for _ in range(40):
+        with server.connect() as peer:
+            peer.sendall(request)
+    deadline = time.monotonic() + 60
+    while server.metric("requests_under_way") > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    lines = wait_for_lines(server, lambda line: line["status"] == 499)
+    assert sum(line["status"] == 499 for line in lines) >= 10
+
+
 def test_keep_alive_and_pipelining(server):
     data = picture()
     request = b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data
