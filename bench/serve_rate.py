@@ -4,33 +4,38 @@
 usage: serve_rate.py BUILD PICTURES MODEL [SECONDS]
 
 BUILD has cli/pipilo and bench/serve_load; PICTURES is a folder of bench/pictures.py's. Prints one
-JSON object: pictures a second by embed and by 16 connections; the time of one picture alone; the
-99th percentile at half of what 16 connections reach; and for 1 to 1000 connections the rate,
+JSON object: pictures a second by embed and by 16 connections, and the one's share of the other (medians
+of rounds in turn); the time of one picture alone; the 99th percentile at half of what 16 connections
+reach; and for 1 to 1000 connections the rate,
 answers other than 200 and 429, and the server's memory.
 """
 import json
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 
 
-def embed_rate(pipilo, pictures, model, folder):
-    done = subprocess.run([pipilo, "embed", pictures, "-m", model, "-o", folder / "out.npy", "--json",
+ROUNDS = 7
+
+
+def embed_rate(pipilo, files, model, folder):
+    done = subprocess.run([pipilo, "embed", *files, *files, "-m", model, "-o", folder / "out.npy", "--json",
                            "--force"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout)["pictures_per_second"]
 
 
 def memory(pid):
     return int(re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) // 1024
 
 
-def main(build, pictures, model, seconds="8"):
+def main(build, pictures, model, seconds="3"):
     build, files = pathlib.Path(build), sorted(map(str, pathlib.Path(pictures).rglob("*.jpg")))
     folder = pathlib.Path(tempfile.mkdtemp())
-    result = {"embed": embed_rate(build / "cli/pipilo", pictures, model, folder)}
+    result = {}
     server = subprocess.Popen([build / "cli/pipilo", "serve", "-m", model, "--listen", "127.0.0.1:0",
                                "--access-log", "off"], stderr=subprocess.PIPE, text=True)
     for line in server.stderr:
@@ -44,11 +49,16 @@ def main(build, pictures, model, seconds="8"):
         return json.loads(done.stdout) if done.stdout else {"error": done.stderr}
 
     load(4, how_long=2)
+    # In turn, so that what else the machine does falls on both.
+    rounds = [(embed_rate(build / "cli/pipilo", files, model, folder), load(16)["a_second"])
+              for _ in range(ROUNDS)]
+    result["embed"] = statistics.median(embed for embed, _ in rounds)
+    result["sixteen"] = statistics.median(served for _, served in rounds)
+    result["share"] = statistics.median(served / embed for embed, served in rounds)
     result["one"] = load(1)
-    result["sixteen"] = load(16)
-    result["half"] = load(64, result["sixteen"]["a_second"] / 2)
+    result["half"] = [load(64, result["sixteen"] / 2) for _ in range(3)]
     for connections in (1, 4, 16, 64, 250, 1000):
-        result[f"connections_{connections}"] = load(connections, how_long=4) | {"MB": memory(server.pid)}
+        result[f"connections_{connections}"] = load(connections, how_long=8) | {"MB": memory(server.pid)}
     server.terminate()
     result["exit"] = server.wait()
     print(json.dumps(result, indent=1))
