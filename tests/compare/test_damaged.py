@@ -179,10 +179,15 @@ def test_jpeg_2000_away_from_its_origin(tool, tmp_path, bare):
     assert by_pipilo(tool, tmp_path / "away.jp2")[1] == "unsupported_format"
 
 
+def test_a_reason_does_not_depend_on_threads(folder, tmp_path):
+    alone, many = (embed(folder, tmp_path / f"{n}.npy", "--threads", n)[0] for n in ("1", "4"))
+    assert alone == many
+
+
 def test_what_ends_early_is_called_so(folder, tmp_path):
     """But for an animation, of which only the first picture must be there."""
-    # libvips keeps its reasons for the process: of two pictures at once one may get the other's.
-    rows, _ = embed(folder, tmp_path / "out.npy", "--threads", "1")
+    # By several threads: a reason is never that of another picture, though libvips keeps one for all.
+    rows, _ = embed(folder, tmp_path / "out.npy", "--threads", "4")
     # libjxl does not say why it stops; nor do libheif, OpenJPEG and a TIFF's JPEG everywhere.
     vague = re.compile(r"/(jxl|heic|avif|jp2-lossy|tif-jpeg)-")
     cuts = [row for row in rows if "-cut-" in row["source"] and not vague.search(row["source"])]

@@ -13,6 +13,7 @@
 
 #include "base/dynlib.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "image/codecs/vips.h"
 #include "image/exif.h"
 #include "image/isolate/isolate.h"
@@ -77,6 +78,18 @@ static const struct plo_dynlib_symbol symbols[] = {
     { "g_log_set_handler", (void **)&lib.log_set_handler },
 };
 
+// libvips keeps its messages for the process, and they decide the code of a row, which shall not
+// depend on what other threads decode. So whoever calls it reads this lock; where a call failed, it
+// is made again by one that writes it: then the messages are this picture's.
+static pthread_rwlock_t messages = PTHREAD_RWLOCK_INITIALIZER;
+
+static void begin_anew(void)
+{
+    messages = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+}
+
+static struct plo_lock forks = PLO_LOCK_INIT(begin_anew);
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool ready;
 static char why_not[256]; // why the library is not there
@@ -101,6 +114,8 @@ static void open_library(void)
         return;
     }
     ready = true;
+    plo_lock_take(&forks);
+    plo_lock_release(&forks);
     // A cached operation would keep a picture's bytes after they are gone.
     lib.cache_set_max(0);
 }
@@ -118,9 +133,26 @@ int plo_vips_prepare(struct pipilo_error *err)
     return need_library(err);
 }
 
-// The first line of libvips's messages. They are kept for the process, not for the picture, so that
-// another thread's may stand there; the code is certain, the text a help.
-static int fail_vips(struct pipilo_error *err)
+// --- why it failed -------------------------------------------------------------------------------
+
+static void call_begin(void)
+{
+    pthread_rwlock_rdlock(&messages);
+}
+
+static void call_end(void)
+{
+    pthread_rwlock_unlock(&messages);
+}
+
+static void again_begin(void)
+{
+    pthread_rwlock_wrlock(&messages);
+    lib.error_clear();
+}
+
+// The first line of libvips's messages.
+static int again_end(struct pipilo_error *err)
 {
     char text[200];
     const char *all = lib.error_buffer();
@@ -129,6 +161,7 @@ static int fail_vips(struct pipilo_error *err)
     memcpy(text, all, length);
     text[length] = '\0';
     lib.error_clear();
+    pthread_rwlock_unlock(&messages);
     static const char *const early_texts[] = { "runcated",        "rematurely", "end of",
                                                "bytes, expected", "bad seek",   "stream length",
                                                "too short" };
@@ -185,18 +218,37 @@ static bool match(const uint8_t *head, size_t size)
     return format_of(head, size) != PLO_IMAGE_PIXELS;
 }
 
-static int load(VipsImage **out, enum plo_image_format format, const uint8_t *data, size_t size,
-                struct pipilo_error *err)
+static bool load(VipsImage **out, enum plo_image_format format, const uint8_t *data, size_t size)
 {
     load_function *function = format == PLO_IMAGE_TIFF  ? lib.tiffload
                               : format == PLO_IMAGE_JXL ? lib.jxlload
                               : format == PLO_IMAGE_JP2 ? lib.jp2kload
                                                         : lib.heifload;
     // The library does not write to the bytes; its signature is older than const.
-    if (function((void *)data, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                 VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
-        return fail_vips(err);
-    return 0;
+    return function((void *)data, size, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                    VIPS_FAIL_ON_TRUNCATED, NULL) == 0;
+}
+
+static void drop(VipsImage **image)
+{
+    if (*image != NULL)
+        lib.unref(*image);
+    *image = NULL;
+}
+
+static int load_or_say(VipsImage **out, enum plo_image_format format, const uint8_t *data,
+                       size_t size, struct pipilo_error *err)
+{
+    call_begin();
+    bool loaded = load(out, format, data, size);
+    call_end();
+    if (loaded)
+        return 0;
+    drop(out);
+    again_begin();
+    load(out, format, data, size);
+    drop(out);
+    return again_end(err);
 }
 
 // What libvips and the library below it hold, for each pixel.
@@ -234,13 +286,27 @@ static int probe_bytes(const uint8_t *data, size_t size, struct plo_image_info *
 {
     VipsImage *image = NULL;
     PLO_TRY(need_library(err));
-    int result = load(&image, info->format, data, size, err);
-    if (result == 0) {
+    int result = load_or_say(&image, info->format, data, size, err);
+    if (result == 0)
         read_image(image, info);
-        lib.unref(image);
-    }
+    drop(&image);
     lib.thread_shutdown();
     return result;
+}
+
+static bool load_file(VipsImage **out, enum plo_image_format format, int fd)
+{
+    load_source_function *function = format == PLO_IMAGE_TIFF  ? lib.tiffload_source
+                                     : format == PLO_IMAGE_JXL ? lib.jxlload_source
+                                     : format == PLO_IMAGE_JP2 ? lib.jp2kload_source
+                                                               : lib.heifload_source;
+    VipsSource *source = lib.source_of(fd);
+    if (source == NULL)
+        return false;
+    bool loaded = function(source, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                           VIPS_FAIL_ON_TRUNCATED, NULL) == 0;
+    lib.unref(source);
+    return loaded;
 }
 
 // Of a file the library reads what holds the header, by itself: nothing is charged for a probe.
@@ -248,26 +314,24 @@ static int probe_file(struct plo_input *input, struct plo_image_info *info,
                       struct pipilo_error *err)
 {
     VipsImage *image = NULL;
+    int result = 0;
     if (input->size > PLO_DECODE_OPTIONS_INIT.max_bytes)
         return plo_fail(err, PIPILO_ELIMIT, "the file has %llu bytes, the limit is %llu",
                         (unsigned long long)input->size,
                         (unsigned long long)PLO_DECODE_OPTIONS_INIT.max_bytes);
     PLO_TRY(need_library(err));
-    load_source_function *function = info->format == PLO_IMAGE_TIFF  ? lib.tiffload_source
-                                     : info->format == PLO_IMAGE_JXL ? lib.jxlload_source
-                                     : info->format == PLO_IMAGE_JP2 ? lib.jp2kload_source
-                                                                     : lib.heifload_source;
-    int result = 0;
-    VipsSource *source = lib.source_of(input->fd);
-    if (source == NULL || function(source, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                   VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
-        result = fail_vips(err);
-    if (image != NULL) {
+    call_begin();
+    bool loaded = load_file(&image, info->format, input->fd);
+    call_end();
+    if (loaded) {
         read_image(image, info);
-        lib.unref(image);
+    } else {
+        drop(&image);
+        again_begin();
+        load_file(&image, info->format, input->fd);
+        result = again_end(err);
     }
-    if (source != NULL)
-        lib.unref(source);
+    drop(&image);
     lib.thread_shutdown();
     return result;
 }
@@ -358,7 +422,8 @@ struct state {
     bool cmyk;
 };
 
-// Brings what is not simply grey, RGB or CMYK of 8 or 16 bits to sRGB.
+// Brings what is not simply grey, RGB or CMYK of 8 or 16 bits to sRGB. Only building: no pixel is
+// read, so nothing fails that depends on the picture.
 static int convert(struct state *state, struct pipilo_error *err)
 {
     VipsBandFormat format = lib.get_format(state->image);
@@ -367,8 +432,11 @@ static int convert(struct state *state, struct pipilo_error *err)
     if (space == VIPS_INTERPRETATION_LAB || space == VIPS_INTERPRETATION_LABS ||
         space == VIPS_INTERPRETATION_XYZ || space == VIPS_INTERPRETATION_scRGB) {
         VipsImage *converted = NULL;
-        if (lib.colourspace(state->image, &converted, VIPS_INTERPRETATION_sRGB, NULL) != 0)
-            return fail_vips(err);
+        call_begin();
+        int failed = lib.colourspace(state->image, &converted, VIPS_INTERPRETATION_sRGB, NULL);
+        call_end();
+        if (failed != 0)
+            return plo_fail(err, PIPILO_EFORMAT, "libvips does not bring its colours to sRGB");
         lib.unref(state->image);
         state->image = converted;
         format = lib.get_format(converted);
@@ -387,14 +455,14 @@ static int vips_open(struct plo_decoder *decoder, struct pipilo_error *err)
 {
     struct state *state = decoder->state;
     PLO_TRY(need_library(err));
-    PLO_TRY(load(&state->image, decoder->info->format, decoder->data, decoder->size, err));
+    PLO_TRY(load_or_say(&state->image, decoder->info->format, decoder->data, decoder->size, err));
     decoder->width = (uint32_t)lib.get_width(state->image);
     decoder->height = (uint32_t)lib.get_height(state->image);
     PLO_TRY(plo_codec_check_limits(decoder->width, decoder->height, decoder->options, err));
     PLO_TRY(convert(state, err));
     state->region = lib.region_new(state->image);
     if (state->region == NULL)
-        return fail_vips(err);
+        return plo_fail(err, PIPILO_EENGINE, "libvips gives no region of the picture");
     size_t bytes = 3 * (size_t)decoder->width;
     state->row = plo_scratch_get(decoder->scratch, PLO_SCRATCH_ROWS, bytes + PLO_ROW_PADDING);
     if (state->row == NULL)
@@ -431,15 +499,41 @@ static void to_rgb(const struct state *state, const uint8_t *raw, uint32_t width
     }
 }
 
+static VipsRect strip_at(const struct plo_decoder *decoder, uint32_t row)
+{
+    uint32_t left = decoder->height - row;
+    return (VipsRect){ 0, (int)row, (int)decoder->width, left < STRIP ? (int)left : STRIP };
+}
+
+// Decodes the picture again up to the strip that failed, which is read from the first on.
+static int say_why(const struct plo_decoder *decoder, uint32_t failed, struct pipilo_error *err)
+{
+    struct state again = { 0 };
+    again_begin();
+    if (load(&again.image, decoder->info->format, decoder->data, decoder->size))
+        again.region = lib.region_new(again.image);
+    for (uint32_t row = 0; again.region != NULL && row <= failed; row += STRIP) {
+        VipsRect strip = strip_at(decoder, row);
+        if (lib.region_prepare(again.region, &strip) != 0)
+            break;
+    }
+    if (again.region != NULL)
+        lib.unref(again.region);
+    drop(&again.image);
+    return again_end(err);
+}
+
 static int vips_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)
 {
     struct state *state = decoder->state;
     int y = (int)decoder->row;
     if (y >= state->strip.top + state->strip.height) {
-        int left = (int)decoder->height - y;
-        state->strip = (VipsRect){ 0, y, (int)decoder->width, left < STRIP ? left : STRIP };
-        if (lib.region_prepare(state->region, &state->strip) != 0)
-            return fail_vips(err);
+        state->strip = strip_at(decoder, decoder->row);
+        call_begin();
+        int failed = lib.region_prepare(state->region, &state->strip);
+        call_end();
+        if (failed != 0)
+            return say_why(decoder, decoder->row, err);
     }
     const VipsRegion *region = state->region;
     to_rgb(state, region->data + (ptrdiff_t)(y - region->valid.top) * region->bpl, decoder->width);
@@ -452,10 +546,8 @@ static void vips_close(struct plo_decoder *decoder)
     struct state *state = decoder->state;
     if (state->region != NULL)
         lib.unref(state->region);
-    if (state->image != NULL)
-        lib.unref(state->image);
     state->region = NULL;
-    state->image = NULL;
+    drop(&state->image);
     if (lib.thread_shutdown != NULL)
         lib.thread_shutdown();
 }
