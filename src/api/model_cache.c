@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "core/fail.h"
 #include "model/cache_folder.h"
-#include "model/compiled_cache.h"
+#include "model/compiled/compiled_cache.h"
 
 // What the entries were compiled from; NULL where one does not say it.
 static int parse_all(struct plo_json **roots, const struct plo_compiled_entry *entries,

@@ -8,7 +8,7 @@
 
 #include "api/pack.h"
 #include "core/fail.h"
-#include "model/catalogue.h"
+#include "model/pull/catalogue.h"
 #include "model/resolve.h"
 #include "ops/embedding.h"
 #include "ops/process.h"

@@ -2,7 +2,7 @@
 #include <pipilo/models.h>
 
 #include "model/import.h"
-#include "model/pull.h"
+#include "model/pull/pull.h"
 #include "ops/process.h"
 
 int pipilo_model_import(char **folder, const char *weights,

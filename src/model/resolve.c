@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "core/fail.h"
-#include "model/catalogue.h"
+#include "model/pull/catalogue.h"
 
 enum { MAX_NAMES = 10000 };
 

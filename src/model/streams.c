@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "core/fail.h"
-#include "model/compiled.h"
+#include "model/compiled/compiled.h"
 #include "model/pooling.h"
 
 enum { ALIGNMENT = 64 };

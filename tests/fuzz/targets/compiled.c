@@ -1,6 +1,6 @@
 // compiled.c: a compiled model's file. Its checksums are made to fit, for who could get past them
 // by chance alone would never be seen behind them; the first byte says which are.
-#include "model/compiled_file.h"
+#include "model/compiled/compiled_file.h"
 
 #include <errno.h>
 #include <string.h>

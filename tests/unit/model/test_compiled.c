@@ -14,8 +14,8 @@
 
 #include "core/fail.h"
 #include "helper.h"
-#include "model/compiled.h"
-#include "model/compiled_cache.h"
+#include "model/compiled/compiled.h"
+#include "model/compiled/compiled_cache.h"
 
 enum { BLOB = 300000, OWN_PLACE = 1000 };
 

@@ -1,5 +1,5 @@
 // compiled_cache.c: names, bound and contents of the folder (see compiled_cache.h).
-#include "model/compiled_cache.h"
+#include "model/compiled/compiled_cache.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "base/sha256.h"
 #include "core/fail.h"
 #include "model/cache_folder.h"
-#include "model/compiled_file.h"
+#include "model/compiled/compiled_file.h"
 
 enum { NAME_DIGITS = 32, ABANDONED_SECONDS = 3600 };
 

@@ -1,6 +1,6 @@
 // pull.c: from a name to an installed model: fetch into a folder that outlives an interruption,
 // then import (see pull.h).
-#include "model/pull.h"
+#include "model/pull/pull.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +11,10 @@
 
 #include "base/file.h"
 #include "core/fail.h"
-#include "model/catalogue.h"
 #include "model/import.h"
 #include "model/install.h"
-#include "model/remote.h"
+#include "model/pull/catalogue.h"
+#include "model/pull/remote.h"
 #include "model/resolve.h"
 
 static int unknown(const char *reference, struct pipilo_error *err)

@@ -9,7 +9,7 @@
 #ifndef PLO_MODEL_COMPILED_H
 #define PLO_MODEL_COMPILED_H
 
-#include "model/compiled_file.h"
+#include "model/compiled/compiled_file.h"
 #include "model/engine.h"
 
 struct plo_compiled {

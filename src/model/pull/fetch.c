@@ -1,5 +1,5 @@
 // fetch.c: libcurl behind fetch.h: one transfer at a time, into a file or a text.
-#include "model/fetch.h"
+#include "model/pull/fetch.h"
 
 #include <curl/curl.h>
 #include <errno.h>

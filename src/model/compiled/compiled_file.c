@@ -1,6 +1,6 @@
 // compiled_file.c: blob, identity, footer, one behind the other (see compiled_file.h). The footer
 // stands at the end because the engine's blob must begin at a page.
-#include "model/compiled_file.h"
+#include "model/compiled/compiled_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

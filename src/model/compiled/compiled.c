@@ -1,5 +1,5 @@
 // compiled.c: the way from weights to a loaded model, around or through the compiler (compiled.h).
-#include "model/compiled.h"
+#include "model/compiled/compiled.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,7 +14,7 @@
 #include "base/cpu_id.h"
 #include "base/str.h"
 #include "core/fail.h"
-#include "model/compiled_cache.h"
+#include "model/compiled/compiled_cache.h"
 
 enum { FORMAT = 2 };
 

@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "core/fail.h"
 #include "model/external.h"
-#include "model/fetch.h"
-#include "model/remote.h"
+#include "model/pull/fetch.h"
+#include "model/pull/remote.h"
 
 // The parts of OWNER/REPOSITORY@REVISION:FILE.
 struct reference {

@@ -16,8 +16,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "core/fail.h"
-#include "model/fetch.h"
-#include "model/remote.h"
+#include "model/pull/fetch.h"
+#include "model/pull/remote.h"
 
 static struct {
     struct archive *(*read_new)(void);

@@ -1,5 +1,5 @@
 // catalogue.c: the table of catalogue.def.
-#include "model/catalogue.h"
+#include "model/pull/catalogue.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@ static const struct plo_catalogue_entry entries[] = {
 #define PLO_CATALOGUE(name, reference, license, dim, megabytes, output, pool, config, summary, \
                       evidence)                                                                \
     { name, reference, license, dim, megabytes, output, pool, config, summary, evidence },
-#include "model/catalogue.def"
+#include "model/pull/catalogue.def"
 #undef PLO_CATALOGUE
 };
 
