@@ -18,6 +18,7 @@
 #                   cut off from power and out of disk (as root), each compared with an undisturbed one; damaged pictures by the
 #                   thousand, under ASan
 #   make test-serve the server asked by schemathesis, and by rude clients for half an hour
+#   make test-page the page in headless Chromium, with axe-core's audit; wants chromium and chromium-driver
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
 #   make install    PREFIX=/usr/local, DESTDIR= honoured
 #   make format     lay out the C files as .clang-format has it (FILES= for some of them)
@@ -31,7 +32,7 @@ BUILD ?= build/release
 MESON = .deps/venv/bin/meson
 NINJA = .deps/venv/bin/ninja
 
-.PHONY: all demo test soak fuzz torture tsan test-serve test-timm bench bench-halves bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
+.PHONY: all demo test soak fuzz torture tsan test-page test-serve test-timm bench bench-halves bench-peers bench-python bench-search bench-shares bench-start bench-towhee install format clean distclean help
 
 all:
 	@tools/setup.sh build
@@ -70,6 +71,9 @@ torture:
 
 test-serve: all
 	@tools/serve_test.sh $(BUILD)
+
+test-page: all
+	@tools/page_test.sh $(BUILD)
 
 test-timm:
 	@tools/timm_test.sh

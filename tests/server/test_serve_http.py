@@ -30,7 +30,20 @@ def test_page(server):
     status, headers, body = server.ask("GET", "/")
     assert status == 200 and body.startswith(b"<!doctype html>")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert server.ask("GET", "/page/page.js")[1]["Content-Type"].startswith("text/javascript")
+    folder = pathlib.Path(__file__).resolve().parents[2] / "server/page"
+    kinds = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    for file in sorted(folder.iterdir()):
+        status, headers, body = server.ask("GET", f"/page/{file.name}")
+        assert status == 200 and body == file.read_bytes(), file.name
+        assert headers["Content-Type"].startswith(kinds[file.suffix])
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        # What the policy would refuse, and any other host, is not in the file.
+        text = file.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|<style|\sstyle=|\son\w+=[\"']|<script(?![^>]*\ssrc=)", text), file.name
+        for name in re.findall(r"(?:from '\./|URL\('\./|=\"page/)([\w.-]+)", text):
+            assert (folder / name).is_file(), name
     for path in ("/page/", "/page/../serve.c", "/page/%2e%2e/serve.c", "/page/none", "/etc/passwd"):
         assert server.ask("GET", path)[0] == 404
 

@@ -1,0 +1,137 @@
+// search.js: a picture or a row of the store, and what lies nearest to it.
+import { askJson, postJson } from './api.js';
+import { baseName, show } from './thumbnails.js';
+
+const COUNT = 24;
+const element = (id) => document.getElementById(id);
+
+let picture = null; // the file that was searched by last
+let pictureUrl = ''; // of it
+let running = new AbortController();
+let found = () => {}; // told the rows that were found
+
+function say(text, bad = false) {
+  const said = element('search-said');
+  said.textContent = text;
+  said.toggleAttribute('data-bad', bad);
+}
+
+function hitButton(hit) {
+  const button = document.createElement('button');
+  const room = document.createElement('span');
+  const image = document.createElement('img');
+  const words = document.createElement('span');
+  const name = document.createElement('span');
+  const score = document.createElement('span');
+  button.type = 'button';
+  button.dataset.row = hit.row;
+  button.title = hit.source;
+  image.alt = '';
+  room.className = 'room';
+  words.className = 'words';
+  name.className = 'name';
+  score.className = 'score';
+  name.textContent = baseName(hit.source);
+  score.textContent = hit.score.toFixed(3);
+  room.append(image);
+  words.append(name, score);
+  button.append(room, words);
+  button.addEventListener('click', () => searchRow(hit.row));
+  show(image, hit.row);
+  return button;
+}
+
+function showHits(hits) {
+  element('hits').replaceChildren(...hits.map((hit) => {
+    const item = document.createElement('li');
+    item.append(hitButton(hit));
+    return item;
+  }));
+  say(hits.length ? `The ${hits.length} nearest, with their scores. Choose one to search from it.`
+    : 'The store holds nothing yet: add pictures first.');
+  found(hits.map((hit) => hit.row));
+}
+
+// `request` asks; an answer that another search overtook is dropped.
+async function run(request) {
+  running.abort();
+  running = new AbortController();
+  say('searching');
+  try {
+    const answer = await request(running.signal);
+    showHits(answer.data[0].hits);
+  } catch (failure) {
+    if (failure.name === 'AbortError') return;
+    element('hits').replaceChildren();
+    say(failure.message, true);
+  }
+}
+
+function showPicture(file) {
+  const image = element('query-picture');
+  URL.revokeObjectURL(pictureUrl);
+  pictureUrl = URL.createObjectURL(file);
+  delete image.dataset.row;
+  image.hidden = false;
+  // The server reads kinds of pictures that the browser may not.
+  image.onerror = () => { image.hidden = true; };
+  image.src = pictureUrl;
+  element('query-name').textContent = file.name || 'a pasted picture';
+  element('query').hidden = false;
+}
+
+function runPicture() {
+  showPicture(picture);
+  return run((signal) => askJson(`v1/search?k=${COUNT}`, {
+    method: 'POST', body: picture, signal, headers: { 'Content-Type': 'application/octet-stream' },
+  }));
+}
+
+function runRow(row) {
+  element('query').hidden = false;
+  element('query-name').textContent = `row ${row}`;
+  show(element('query-picture'), row);
+  askJson(`v1/items/${row}`).then((item) => {
+    if (rowOfAddress() === row) element('query-name').textContent = baseName(item.source);
+  }, () => {}); // the search itself says what is wrong
+  return run((signal) => postJson('v1/search', { row, k: COUNT }, { signal }));
+}
+
+function rowOfAddress() {
+  const match = /^#row=(\d+)$/.exec(location.hash);
+  return match ? Number(match[1]) : null;
+}
+
+// The address says what is searched by, so that "back" goes back.
+function follow() {
+  const row = rowOfAddress();
+  if (row !== null) runRow(row);
+  else if (picture) runPicture();
+}
+
+export function searchRow(row) {
+  if (rowOfAddress() === row) runRow(row);
+  else location.hash = `row=${row}`;
+}
+
+export function searchPicture(file) {
+  picture = file;
+  if (rowOfAddress() !== null) history.pushState(null, '', location.pathname + location.search);
+  return runPicture();
+}
+
+export function startSearch(onFound) {
+  found = onFound;
+  const input = element('picture');
+  element('pick').addEventListener('click', () => input.click());
+  input.addEventListener('change', () => {
+    if (input.files.length) searchPicture(input.files[0]);
+    input.value = '';
+  });
+  window.addEventListener('hashchange', follow);
+  document.addEventListener('paste', (event) => {
+    const file = [...event.clipboardData.files].find((one) => one.type.startsWith('image/'));
+    if (file) searchPicture(file);
+  });
+  follow();
+}
