@@ -113,7 +113,7 @@ async function look() {
 
 export function startLive() {
   addFigure('rate', 'Requests', 120);
-  addFigure('pictures', 'Pictures embedded', 120);
+  addFigure('pictures', 'Pictures', 120);
   addFigure('latency', 'Latency, median', 120);
   addFigure('waiting', 'Pictures waiting', 120);
   addFigure('memory', 'Memory', 400);
