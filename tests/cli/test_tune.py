@@ -23,9 +23,9 @@ def test_layouts_are_tried_and_what_is_recorded_is_used(pipilo, tmp_path, enviro
     usual = pipilo("embed", picture, "-m", MODEL, "-o", "-").out
     (identity,) = kept(pipilo)
     told = json.loads(pipilo("models", "tune", MODEL, "--json", "-q").out)
-    first = told["layouts"][0]
+    first, cores = told["layouts"][0], len(os.sched_getaffinity(0))
     assert (first["streams"], first["threads"], first["batch"], first["speed"]) == (
-        identity["streams"], identity["threads"], identity["batch"], 1)
+        cores, cores, identity["batch"], 1)
     tried = {(each["streams"], each["threads"], each["batch"]) for each in told["layouts"]}
     assert len(tried) == len(told["layouts"]) >= 4
     assert all(each["rate"] > 0 for each in told["layouts"])
@@ -34,13 +34,20 @@ def test_layouts_are_tried_and_what_is_recorded_is_used(pipilo, tmp_path, enviro
     # Trying keeps no compiled model.
     assert len(kept(pipilo)) == 1
     assert pipilo("embed", picture, "-m", MODEL, "-o", "-").out == usual
-    last = kept(pipilo)[0]
-    assert [last[name] for name in ("streams", "threads", "batch")] == [
-        chosen[name] for name in ("streams", "threads", "batch")]
-    before = (tmp_path / "cache/layouts").read_text() if told["recorded"] else None
+    assert kept(pipilo)[0]["batch"] == identity["batch"]  # one picture has one thread: no layout
+    # Several pictures are laid out as recorded; a batch is what can be seen of that from outside.
+    several = [draw(tmp_path / f"{i}.jpg", i) for i in range(2)]
+    layouts = tmp_path / "cache/layouts"
+    before = layouts.read_text() if told["recorded"] else None
+    pipilo("embed", *several, "-m", MODEL, "-o", "-")
+    assert kept(pipilo)[0]["batch"] == chosen["batch"]
+    if before is not None:
+        layouts.write_text(f"{before.split()[0]} 1 1 3\n")
+        pipilo("embed", *several, "-m", MODEL, "-o", "-")
+        assert kept(pipilo)[0]["batch"] == 3
+        layouts.write_text(before)
     for other in ("--dry-run", "--json"):
         assert "--forget" in pipilo("models", "tune", MODEL, "--forget", other, status=2).err
-    if before is not None:
-        assert (tmp_path / "cache/layouts").read_text() == before
+    assert before is None or layouts.read_text() == before
     pipilo("models", "tune", MODEL, "--forget")
-    assert not (tmp_path / "cache/layouts").read_text()
+    assert not layouts.read_text()

@@ -415,7 +415,8 @@ static void any_allocation_may_fail(void **state)
         }
         plo_model_unref(&model);
     }
-    assert_in_range(nth, 10, 499);
+    // Fewer where the weights' digest is remembered: from two seconds after the file was written.
+    assert_in_range(nth, 5, 499);
 }
 
 int main(void)
