@@ -16,7 +16,7 @@
 #   make soak       the long runs behind docs/reliability.md: whether anything grows; hours
 #   make torture    the faults that take long: each call failing in its turn; runs that are killed,
 #                   cut off from power and out of disk (as root), each compared with an undisturbed one; damaged pictures by the
-#                   thousand, under ASan
+#                   thousand, under ASan; the examples under valgrind
 #   make test-serve the server asked by schemathesis, and by rude clients for half an hour
 #   make test-page the page in headless Chromium, with axe-core's audit; wants chromium and chromium-driver
 #   make test-timm  the exporter with the real timm and torch (a download of 2.5 GB)
@@ -65,6 +65,7 @@ torture:
 	@CC=gcc CXX=g++ tools/configure.sh build/test -Dtests=true --werror
 	@$(NINJA) --quiet -C build/test
 	@PIPILO_TORTURE=full $(MESON) test -C build/test --no-rebuild --suite torture -t 30
+	@$(MESON) test -C build/test --no-rebuild --setup valgrind 'examples/*'
 	@$(MAKE) --no-print-directory all
 	@.deps/venv/bin/python tests/torture/resume.py $(BUILD)/cli/pipilo
 	@tools/damaged.sh
