@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,21 +103,34 @@ int plo_file_write_all(int fd, const void *data, size_t size)
     return 0;
 }
 
+// A new file beside `path`. The kernel takes the umask off its mode: umask() itself cannot be asked
+// without changing it, for a moment, for every thread of the process.
+static int create_beside(const char *path, char **name)
+{
+    static _Atomic unsigned last;
+    int fd = -EEXIST;
+    while (fd == -EEXIST) { // which a process of the same number may have left
+        plo_free(*name);
+        *name = plo_format("%s.%ld-%u", path, (long)getpid(), atomic_fetch_add(&last, 1));
+        if (*name == NULL)
+            return -ENOMEM;
+        fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0)
+            fd = -errno;
+    }
+    return fd;
+}
+
 int plo_file_replace(const char *path, const void *data, size_t size)
 {
-    char *temporary = plo_format("%s.XXXXXX", path);
-    if (temporary == NULL)
-        return -ENOMEM;
-    int result = 0;
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    char *temporary = NULL;
+    int fd = create_beside(path, &temporary);
     if (fd < 0) {
-        result = -errno;
-        goto out;
+        plo_free(temporary);
+        return fd;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    result = plo_file_write_all(fd, data, size);
-    if (result == 0 && (fchmod(fd, 0666 & ~mask) < 0 || fsync(fd) < 0))
+    int result = plo_file_write_all(fd, data, size);
+    if (result == 0 && fsync(fd) < 0)
         result = -errno;
     if (close(fd) < 0 && result == 0)
         result = -errno;
@@ -124,7 +138,6 @@ int plo_file_replace(const char *path, const void *data, size_t size)
         result = -errno;
     if (result < 0)
         unlink(temporary);
-out:
     plo_free(temporary);
     return result;
 }

@@ -52,7 +52,13 @@ static void replaces(void **state)
     plo_sha256_hex("", 0, hex);
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_int_equal(plo_file_replace("none/a", "x", 1), -ENOENT);
-    unlink("a");
+    struct stat status;
+    mode_t mask = umask(027);
+    assert_int_equal(plo_file_replace("a", "mine", 4), 0);
+    assert_int_equal(umask(mask), 027);
+    assert_int_equal(stat("a", &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    unlink("a"); // and nothing else is there, or the folder cannot be removed
     assert_int_equal(plo_sha256_file("a", hex), -ENOENT);
 }
 
