@@ -362,13 +362,13 @@ int pipilo_index_build(pipilo_store *store, const char *path,
     char *own = index_path(store, path);
     if (own == NULL)
         return plo_fail_nomem(err, 0);
-    int result = 0;
-    if (lstat(own, &status) == 0 && !plo_index_is_one(own))
+    int result = lstat(own, &status) == 0 ? plo_index_is_one(own, err) : 1;
+    if (result == 0)
         result = plo_fail(err, PIPILO_EEXISTS, "%s is there and is no index", own);
-    else if (!plo_budget_charge(need))
+    else if (result > 0 && !plo_budget_charge(need))
         result = plo_fail(err, PIPILO_EBUDGET, "an index of %lld rows needs %llu MB of memory",
                           (long long)store->info.rows, (unsigned long long)(need >> 20));
-    else {
+    else if (result > 0) {
         result = build_charged(&build, own);
         plo_budget_adjust(-(int64_t)need);
     }

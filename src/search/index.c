@@ -68,15 +68,21 @@ void plo_index_header(uint8_t bytes[PLO_INDEX_HEADER], const struct plo_index_st
     memcpy(bytes, &header, sizeof header);
 }
 
-bool plo_index_is_one(const char *path)
+int plo_index_is_one(const char *path, struct pipilo_error *err)
 {
     char start[sizeof magic] = "";
+    struct stat status;
+    if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
+        return 0; // a folder, a device, a link to nothing
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool is_one = fd >= 0 && pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
-                  memcmp(start, magic, sizeof start) == 0;
-    if (fd >= 0)
-        close(fd);
-    return is_one;
+    if (fd < 0)
+        return plo_fail_errno(err, -errno, "cannot open %s to see whether it is an index", path);
+    ssize_t got = pread(fd, start, sizeof start, 0);
+    int result = got == (ssize_t)sizeof start && memcmp(start, magic, sizeof start) == 0;
+    if (got < 0)
+        result = plo_fail_errno(err, -errno, "cannot read %s to see whether it is an index", path);
+    close(fd);
+    return result;
 }
 
 // --- opening -------------------------------------------------------------------------------------

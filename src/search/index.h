@@ -40,8 +40,9 @@ struct plo_index_sizes {
 void plo_index_header(uint8_t header[PLO_INDEX_HEADER], const struct plo_index_store *store,
                       const struct plo_index_sizes *sizes, uint64_t checksum);
 
-// True where the file begins as an index does, whatever else is wrong with it.
-bool plo_index_is_one(const char *path);
+// 1 where the file begins as an index does, whatever else is wrong with it; 0 where it does not.
+// Errors: PIPILO_EIO.
+int plo_index_is_one(const char *path, struct pipilo_error *err);
 
 struct plo_index;
 

@@ -44,7 +44,7 @@ static const struct kind kinds[] = {
     { "mmap", FAULT_MMAP, false, false, { PIPILO_ENOMEM, PIPILO_EIO } },
     { "thread", FAULT_THREAD, true, false, { 0 } },
     { "dlopen", FAULT_DLOPEN, true, false, { PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_EENGINE } },
-    { "files", FAULT_NONE, false, true, { PIPILO_EIO, PIPILO_EEXISTS } },
+    { "files", FAULT_NONE, false, true, { PIPILO_EIO } },
 };
 
 static const struct kind *kind;
