@@ -61,13 +61,19 @@ static void set_driven(pipilo_run *run, bool drained)
     pthread_mutex_unlock(&lock);
 }
 
+static void end(pipilo_run *run, bool drained)
+{
+    if (drained)
+        pipilo_run_drain(run);
+    else
+        pipilo_run_cancel(run);
+}
+
 void drive_stop(void)
 {
     pthread_mutex_lock(&lock);
-    if (driven != NULL && drains)
-        pipilo_run_drain(driven);
-    else if (driven != NULL)
-        pipilo_run_cancel(driven);
+    if (driven != NULL)
+        end(driven, drains);
     pthread_mutex_unlock(&lock);
 }
 
@@ -78,31 +84,26 @@ int fail(struct pipilo_error *err, int code, const char *message)
     return code;
 }
 
-static int stopped(pipilo_run *run, struct pipilo_error *err)
-{
-    pipilo_run_cancel(run);
-    return fail(err, PIPILO_ECANCELED, "stopped");
-}
-
+// After a signal the run itself says how it ended: one that was complete by then ends well.
 static int take_rows(pipilo_run *run, const struct driver *driver, struct pipilo_error *err)
 {
     for (bool ended = false;;) {
         pipilo_row *row = NULL;
         int result = pipilo_run_next_within(run, 100, &row, &ended, err);
+        if (result == PIPILO_ECANCELED && signals_caught())
+            return fail(err, result, "stopped");
         if (result < 0)
             return result;
-        bool stop = signals_caught();
-        if (stop && driver->drains) {
-            pipilo_run_drain(run);
-            stop = false;
-        }
-        if (row != NULL && !stop)
-            stop = driver->row(driver->cookie, row) != 0;
+        if (signals_caught())
+            end(run, driver->drains);
+        bool enough = row != NULL && driver->row(driver->cookie, row) != 0;
         pipilo_row_unref(&row);
         if (driver->tick != NULL)
             driver->tick(driver->cookie);
-        if (stop)
-            return stopped(run, err);
+        if (enough) {
+            pipilo_run_cancel(run);
+            return fail(err, PIPILO_ECANCELED, "stopped");
+        }
         if (ended)
             return 0;
     }

@@ -1,8 +1,8 @@
 // drive.h: taking a run to its end, with a look at the clock and at signals every now and then.
 //
 // The first SIGINT, SIGTERM or SIGHUP cancels: the run ends cleanly and leaves nothing
-// half-written; or, where the driver says so, drains: what was begun is finished first. The second
-// one ends the program at once.
+// half-written; or, where the driver says so, drains: what was begun is finished first. A run that
+// was complete by then ends well. The second one ends the program at once.
 //
 // Threads: drive belongs to the main thread; the others may be called from any.
 #ifndef CLI_DRIVE_H

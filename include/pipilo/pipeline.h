@@ -188,8 +188,8 @@ PIPILO_API int pipilo_run_next_within(pipilo_run *run, int64_t milliseconds, pip
 PIPILO_API void pipilo_run_watch(pipilo_run *run, void (*ready)(void *cookie), void *cookie);
 
 // Asks the run to end: what is in a call is finished, nothing new begins, pipilo_run_next gives
-// PIPILO_ECANCELED; a run whose last node has ended already ends well. Any thread; not from a
-// signal handler.
+// PIPILO_ECANCELED; a run whose last nodes have ended, or are being flushed, ends well. Any thread;
+// not from a signal handler.
 PIPILO_API void pipilo_run_cancel(pipilo_run *run);
 
 // Asks the run to take no more from its inputs and to finish what it has taken: an iterator, such

@@ -134,6 +134,20 @@ def test_a_signal_ends_run_too(tmp_path, environment, many):
     assert child.returncode == 130 and err.startswith("pipilo: ")
 
 
+@pytest.mark.parametrize("out", ["out.npy", "out.db", "out.jsonl"])
+def test_a_signal_after_the_last_row_is_too_late(tmp_path, environment, out):
+    for seed in range(10):
+        draw(tmp_path / "few" / f"{seed}.png", seed)
+    for _ in range(5):
+        child = start(["embed", "few", "-m", "null:64", "-o", out, "--force"], tmp_path, environment)
+        while not (tmp_path / out).exists() and child.poll() is None:
+            pass
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+        assert (child.returncode, err) == (0, "")
+        (tmp_path / out).unlink()
+
+
 def test_what_is_there_survives_a_signal(tmp_path, environment, many, pipilo):
     pipilo("embed", many / "0.png", "-m", "null:64", "-o", "out.npy")
     before = (tmp_path / "out.npy").read_bytes()
