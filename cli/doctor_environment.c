@@ -12,7 +12,7 @@
 
 extern char **environ;
 
-enum { MOST_PIXELS = 1 << 28 };
+enum { MOST_PIXELS = 1 << 28, MOST_SECONDS = 366 * 24 * 3600 };
 
 static bool is_size(const char *text)
 {
@@ -46,7 +46,8 @@ static bool is_program(const char *text)
 static bool is_seconds(const char *text)
 {
     char *end;
-    return strtod(text, &end) > 0 && *end == '\0';
+    double seconds = strtod(text, &end);
+    return seconds > 0 && seconds <= MOST_SECONDS && *end == '\0';
 }
 
 static bool is_pixels(const char *text)
@@ -82,7 +83,7 @@ static const struct variable {
     { "PIPILO_MEMORY_CRITICAL", is_size, "a size such as 2G or 95%" },
     { "PIPILO_OPENVINO", is_folder, "a folder with libopenvino_c.so" },
     { "PIPILO_PYTHON", is_program, "a program that can be run" },
-    { "PIPILO_TIME_LIMIT", is_seconds, "a number of seconds" },
+    { "PIPILO_TIME_LIMIT", is_seconds, "a number of seconds, a year at most" },
 };
 enum { VARIABLES = sizeof variables / sizeof variables[0] };
 

@@ -72,7 +72,8 @@ def test_an_engine_that_is_missing(pipilo, tmp_path):
 
 @pytest.mark.parametrize("name, good, bad", [
     ("PIPILO_MEMORY", "2G", "much"), ("PIPILO_MEMORY_SOFT", "60%", "-1"), ("PIPILO_CACHE_MAX", "1G", "40%"),
-    ("PIPILO_CACHE", "0", "here"), ("PIPILO_TIME_LIMIT", "2.5", "soon"), ("PIPILO_ISOLATE", "0", "yes"),
+    ("PIPILO_CACHE", "0", "here"), ("PIPILO_TIME_LIMIT", "2.5", "soon"), ("PIPILO_TIME_LIMIT", "1", "inf"),
+    ("PIPILO_ISOLATE", "0", "yes"),
     ("PIPILO_MAX_PIXELS", "1000000", "268435457"),
     ("PIPILO_PYTHON", "python3", "/none/python3"), ("PIPILO_DECODER", "/bin/sh", "/none/decoder"),
 ])
