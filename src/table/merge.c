@@ -35,6 +35,13 @@ static int fail_missing(const char *path, struct pipilo_error *err)
                     "%s is not finished: the command that makes it goes on with --resume", path);
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino &&
+           first.st_dev == second.st_dev;
+}
+
 static int open_part(struct plo_part *part, const char *path, const struct plo_table_kind *kind,
                      const char *out, struct pipilo_error *err)
 {
@@ -44,6 +51,10 @@ static int open_part(struct plo_part *part, const char *path, const struct plo_t
         return plo_fail(err, PIPILO_EINVALID,
                         "%.160s is another kind of file than %.160s, which is to be made of it",
                         path, out);
+    if (is_same_file(path, out))
+        return plo_fail(err, PIPILO_EINVALID,
+                        "%s is one of the shards, which stay as they are: name another output",
+                        out);
     PLO_TRY(fail_missing(path, err));
     PLO_TRY(kind->open_part(part, err));
     if (part->shard.of == 0)

@@ -343,6 +343,14 @@ def test_shards_merge_into_the_whole(shards, pipilo, tmp_path, out):
     assert outs(tmp_path) == whole
 
 
+@pytest.mark.parametrize("out", OUTS)
+def test_a_shard_is_not_what_is_made_of_it(shards, pipilo, out):
+    given = [shards / f"shards-{out}" / f"{part}{out[3:]}" for part in (1, 2, 3)]
+    before = [shard.read_bytes() for shard in given]
+    assert "one of the shards" in pipilo("merge", given[0], *given, "--force", status=2).err
+    assert [shard.read_bytes() for shard in given] == before
+
+
 @pytest.mark.parametrize("words", [["--dtype", "f16"], ["--thumbnails"]])
 def test_merged_rows_are_copied_as_they_are(pipilo, photos, tmp_path, words):
     (photos / "bad.jpg").write_bytes(b"")
