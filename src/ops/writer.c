@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/fail.h"
+#include "core/fork.h"
 
 struct plo_writer {
     int refs;                // atomic
@@ -16,9 +17,16 @@ struct plo_writer {
     struct plo_table *table; // NULL once closed
 };
 
-// Guards the list and is held for it alone.
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct plo_writer *list;
+static struct plo_writer *list; // guarded by the lock below
+
+// A child of fork() writes none of its parent's tables.
+static void begin_anew(void)
+{
+    list = NULL;
+}
+
+// Held for the list alone.
+static struct plo_lock list_lock = PLO_LOCK_INIT(begin_anew);
 
 int plo_writer_open(struct plo_writer **out, const char *path, const struct plo_table_meta *meta,
                     const struct plo_table_options *options, struct pipilo_error *err)
@@ -36,23 +44,23 @@ int plo_writer_open(struct plo_writer **out, const char *path, const struct plo_
         return result;
     }
     writer->resumed = plo_table_resumed(writer->table);
-    pthread_mutex_lock(&list_lock);
+    plo_lock_take(&list_lock);
     writer->next = list;
     list = writer;
-    pthread_mutex_unlock(&list_lock);
+    plo_lock_release(&list_lock);
     *out = writer;
     return 0;
 }
 
 struct plo_writer *plo_writer_find(const char *path)
 {
-    pthread_mutex_lock(&list_lock);
+    plo_lock_take(&list_lock);
     struct plo_writer *writer = list;
     while (writer != NULL && strcmp(writer->path, path) != 0)
         writer = writer->next;
     if (writer != NULL)
         __atomic_add_fetch(&writer->refs, 1, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&list_lock);
+    plo_lock_release(&list_lock);
     return writer;
 }
 
@@ -128,13 +136,13 @@ int plo_writer_finish(struct plo_writer *writer, struct pipilo_error *err)
 
 static void take_off(struct plo_writer *writer)
 {
-    pthread_mutex_lock(&list_lock);
+    plo_lock_take(&list_lock);
     struct plo_writer **at = &list;
     while (*at != NULL && *at != writer)
         at = &(*at)->next;
     if (*at != NULL)
         *at = writer->next;
-    pthread_mutex_unlock(&list_lock);
+    plo_lock_release(&list_lock);
 }
 
 void plo_writer_close(struct plo_writer *writer)
