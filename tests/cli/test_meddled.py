@@ -1,0 +1,98 @@
+"""Files that change while they are read: pictures that vanish or shrink, a model that is cut or replaced."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import NAMES, ROOT, draw
+
+DEPS = pathlib.Path(os.environ.get("PIPILO_DEPS", ROOT / ".deps"))
+MODEL = DEPS / "models/efficientnet-lite0"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """tests/support/meddle.c, which changes a file before a chosen call."""
+    made = tmp_path_factory.mktemp("meddle") / "meddle.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", made, ROOT / "tests/support/meddle.c", "-ldl"],
+                   check=True)
+    return made
+
+
+@pytest.fixture
+def meddled(library):
+    def env(name, at, how, **more):
+        named = {"NAME": name, "AT": str(at), "HOW": how} | {key.upper(): str(value) for key, value in more.items()}
+        return {"LD_PRELOAD": str(library)} | {f"MEDDLE_{key}": value for key, value in named.items()}
+
+    return env
+
+
+@pytest.mark.parametrize("options", [[], ["--isolate"]])
+@pytest.mark.parametrize("how, code", [("remove", "not_found"), ("cut", "truncated")])
+def test_pictures_that_vanish_or_shrink(pipilo, photos, tmp_path, meddled, how, code, options):
+    embed = ["embed", "photos", "-m", "null:64", "-o", "-", *options]
+    whole = {row["source"]: row["vector"] for row in pipilo(*embed).lines()}
+    shutil.copytree(photos, tmp_path / "kept")
+    failed = []
+    for at in range(1, 10):
+        shutil.rmtree(photos)
+        shutil.copytree(tmp_path / "kept", photos)
+        done = pipilo(*embed, env=meddled("/photos/", at, how), status=None)
+        rows = done.lines()
+        assert [row["source"] for row in rows] == [f"photos/{name}" for name in NAMES], f"{at} {done.status} {done.err}"
+        bad = [row for row in rows if row["status"] != "ok"]
+        assert done.status == (1 if bad else 0)
+        assert all(row["code"] == code and row["message"] for row in bad), bad
+        assert all(row["vector"] == whole[row["source"]] for row in rows if row["status"] == "ok")
+        failed.append(len(bad))
+    # Before a file is opened the first time it is lost; once it is read it no longer matters.
+    assert failed[0] == 7 and failed[-1] < 7
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="the model is not there")
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("how", ["cut", "replace"])
+def test_a_model_that_is_cut_or_replaced(pipilo, tmp_path, environment, meddled, how, kept):
+    for seed in range(3):
+        draw(tmp_path / f"pictures/{seed}.jpg", seed)
+    other = bytearray((MODEL / "model.onnx").read_bytes())
+    middle = len(other) // 2
+    for byte in range(middle, middle + 4096):  # within the weights: a model all the same
+        other[byte] ^= 0x08
+    embed = ["embed", "pictures", "-m", "model/model.onnx", "-o", "-"]
+
+    def make():
+        shutil.rmtree(tmp_path / "model", ignore_errors=True)
+        shutil.copytree(MODEL, tmp_path / "model")
+        (tmp_path / "other.onnx").write_bytes(other)
+        environment["PIPILO_CACHE"] = str(tmp_path / "cache") if kept else "0"
+
+    make()
+    whole = [row["vector"] for row in pipilo(*embed).lines()]
+    # The other one would be seen: its vectors, with a card that takes it, are others.
+    card = json.loads((MODEL / "model.json").read_text())
+    del card["sha256"]
+    (tmp_path / "model/model.json").write_text(json.dumps(card))
+    os.replace(tmp_path / "other.onnx", tmp_path / "model/model.onnx")
+    assert [row["vector"] for row in pipilo(*embed).lines()] != whole
+    ends = []
+    # The model's own file is read for its digest and for names of data beside it, more than once; the
+    # pictures are when it has been loaded.
+    calls = [("model.onnx", at) for at in (1, 2, 3, 4, 41)] + [("pictures/1.jpg", 1)]
+    for name, at in calls:
+        make()
+        if kept and at % 2:  # once found in the cache, once made anew
+            shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        done = pipilo(*embed, status=None, env=meddled(
+            name, at, how, file=tmp_path / "model/model.onnx", by=tmp_path / "other.onnx"))
+        assert done.status == 0 or 3 <= done.status <= 7, f"{name} {at}: {done.status}\n{done.err}"
+        if done.status == 0:
+            assert [row["vector"] for row in done.lines()] == whole, f"{name} {at}"
+        else:
+            assert done.err.startswith("pipilo: ") and done.err.count("\n") == 1, done.err
+        ends.append(done.status)
+    assert ends[0] != 0 and ends[-1] == 0
