@@ -33,6 +33,7 @@ static void tell_folder(struct doctor *doctor, const char *what, const char *pat
     uint64_t left = known ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
     bool writable = access(there, W_OK) == 0;
     const char *mend = !writable            ? "it cannot be written"
+                       : !known             ? "how much room it has cannot be read"
                        : left < nearly_full ? "the disk is nearly full"
                                             : NULL;
     doctor_tell(doctor, mend != NULL ? DOCTOR_NOTE : DOCTOR_GOOD, what,

@@ -138,7 +138,8 @@ static void *work(void *unused)
 {
     (void)unused;
     plo_lock_take(&lock);
-    while (!stopping) {
+    // What was ordered is done first: somebody waits for it.
+    while (!stopping || orders != NULL) {
         struct order *order = orders;
         if (order == NULL) {
             pthread_cond_wait(&changed, &lock.mutex);
