@@ -101,6 +101,15 @@ static struct exchange *exchange_create(struct http *http, struct MHD_Connection
     return exchange;
 }
 
+static enum MHD_Result count_length(void *cookie, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    int *count = cookie;
+    (void)kind, (void)value;
+    *count += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
 // What the head alone decides.
 static void judge_head(struct exchange *exchange)
 {
@@ -116,6 +125,14 @@ static void judge_head(struct exchange *exchange)
         strtoull(length, NULL, 10) > server->options->body_bytes)
         answer_error(exchange, 413, "limit_exceeded", NULL, "a body has at most %llu bytes here",
                      (unsigned long long)server->options->body_bytes);
+    // Where the body ends must not be a matter of opinion between this server and one before it.
+    int lengths = 0;
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_length, &lengths);
+    if (lengths > 1) {
+        answer_error(exchange, 400, "invalid_argument", NULL,
+                     "the request says more than once how long its body is");
+        answer_header(exchange, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
     exchange->refused = exchange->status != 0;
 }
 

@@ -48,6 +48,19 @@ def test_page(server):
         assert server.ask("GET", path)[0] == 404
 
 
+@pytest.mark.parametrize("lengths", [b"Content-Length: 3\r\nContent-Length: 99",
+                                     b"Content-Length: 3\r\nTransfer-Encoding: chunked"])
+def test_two_lengths_of_a_body_end_the_connection(server, lengths):
+    """One before this server may take the other one, and what follows for another request."""
+    with server.connect() as peer:
+        peer.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+                     b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while part := peer.recv(65536):
+            answer += part
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"400"], answer
+
+
 def test_wrong_paths_and_methods(server):
     for path in ("/nothing", "/v1", "/v1/embeddings/", "/embed/x", "//", "/%00"):
         status, _, text = server.ask("GET", path)
