@@ -98,6 +98,14 @@ class Server:
         return status
 
 
+def wait_until(what, seconds=60):
+    """Until WHAT is true: the server does some things after it has answered."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def picture(seed=0, size=(80, 60), kind="JPEG", **how):
     """The file of a picture of smooth random colours, different for each seed."""
     small = numpy.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=numpy.uint8)

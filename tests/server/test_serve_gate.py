@@ -6,13 +6,12 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 
 import numpy
 import openai
 import pytest
 
-from serving import MODEL, needs_engine, picture, uri
+from serving import MODEL, needs_engine, picture, uri, wait_until
 
 KEYS = ["a-key-of-sixteen-characters", "another-key-0123456789"]
 
@@ -44,11 +43,12 @@ def test_keys(serve, tmp_path):
             client.models.list()
 
 
-def wait_until(what):
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def read_anew(server):
+    """SIGHUP, and what the server says to it: its last line is always the same."""
+    said = len(server.said)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: server.said[said:] and "read anew" in server.said[-1])
+    return server.said[said:]
 
 
 def test_keys_are_read_anew(serve, tmp_path):
@@ -57,16 +57,13 @@ def test_keys_are_read_anew(serve, tmp_path):
     server = serve("-m", "null:8", "--keys", file)
     file.write_text(KEYS[1])
     assert server.ask("GET", "/v1/models", headers=bearer(KEYS[1]))[0] == 401
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: server.ask("GET", "/v1/models", headers=bearer(KEYS[1]))[0] == 200)
+    read_anew(server)
+    assert server.ask("GET", "/v1/models", headers=bearer(KEYS[1]))[0] == 200
     assert server.ask("GET", "/v1/models", headers=bearer(KEYS[0]))[0] == 401
     # A file that is empty or gone lets nobody in who was not let in before, and nobody out.
     for broken in ("", "short\n", None):
         file.unlink() if broken is None else file.write_text(broken)
-        said = len(server.said)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(server.said) > said + 1)
-        assert "stay as they were" in server.said[said]
+        assert "stay as they were" in read_anew(server)[0]
         assert server.ask("GET", "/v1/models", headers=bearer(KEYS[1]))[0] == 200
         assert server.ask("GET", "/v1/models")[0] == 401
 
@@ -180,13 +177,11 @@ def test_models_are_read_anew(serve, tmp_path):
     card["output"]["normalize"] = True
     (folder / "model.json").write_text(json.dumps(card))
     assert vector()[1] == mark
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: vector()[1] != mark)
-    wait_until(lambda: abs(numpy.linalg.norm(vector()[0]) - 1) < 1e-5)
+    read_anew(server)
+    # Requests that began before are answered by the model of then.
+    wait_until(lambda: vector()[1] != mark and abs(numpy.linalg.norm(vector()[0]) - 1) < 1e-5)
     after, mark = vector()
     numpy.testing.assert_allclose(after, before / numpy.linalg.norm(before), rtol=1e-5, atol=1e-7)
     (folder / "model.json").write_text("{")
-    said = len(server.said)
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: any("stays as it was" in line for line in server.said[said:]))
+    assert any("stays as it was" in line for line in read_anew(server))
     assert vector()[1] == mark

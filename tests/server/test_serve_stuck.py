@@ -3,20 +3,16 @@ import json
 import pathlib
 import subprocess
 import threading
-import time
 
 import pytest
 
-from serving import SANITIZED, picture, uri
+from serving import SANITIZED, picture, uri, wait_until
 
 HERE = pathlib.Path(__file__).parent
 
 
 def wait_ready(server, status):
-    deadline = time.monotonic() + 60
-    while server.ask("GET", "/health/ready")[0] != status:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: server.ask("GET", "/health/ready")[0] == status)
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's runtime wants to be loaded first")
