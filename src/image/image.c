@@ -120,6 +120,16 @@ void plo_image_unref(struct plo_image **image)
     plo_live_add(PLO_LIVE_IMAGE, -1);
 }
 
+// So far ahead of the reader stand up to some dozens of pictures: they must not push each other out
+// of a small machine's cache.
+enum { READ_AHEAD = 1 << 20 };
+
+void plo_image_read_ahead(const struct plo_image *image)
+{
+    if (image->path != NULL)
+        plo_input_read_ahead(image->path, READ_AHEAD);
+}
+
 const char *plo_image_path(const struct plo_image *image)
 {
     return image->path;
@@ -144,7 +154,7 @@ void plo_image_keep_info(struct plo_image *image, const struct plo_image_info *i
     pthread_mutex_unlock(&image->lock);
 }
 
-static bool kept_info(struct plo_image *image, struct plo_image_info *info)
+bool plo_image_kept_info(struct plo_image *image, struct plo_image_info *info)
 {
     pthread_mutex_lock(&image->lock);
     bool probed = image->probed;
@@ -188,7 +198,7 @@ int plo_image_probe(struct plo_image *image, struct plo_image_info *info, struct
         plo_image_pixels_info(&image->pixels, info);
         return 0;
     }
-    if (kept_info(image, info))
+    if (plo_image_kept_info(image, info))
         return 0;
     PLO_TRY(read_info(image, info, err));
     plo_image_keep_info(image, info);
@@ -226,7 +236,7 @@ static void object_to_json(const void *object, struct plo_str *str)
         plo_str_add_json(str, image->path);
         comma = ", ";
     }
-    bool known = kept_info(image, &info);
+    bool known = plo_image_kept_info(image, &info);
     if (image->pixels.owner != NULL) {
         plo_image_pixels_info(&image->pixels, &info);
         known = true;

@@ -66,7 +66,7 @@ struct plo_image_info {
 
 // How pictures are read. Part of the fingerprint: `fast` and `ignore_orientation`.
 struct plo_decode_options {
-    bool fast; // decode JPEG and WebP at a reduced scale, never below twice the target
+    bool fast; // decode JPEG and WebP at a reduced scale, never below 2.25 times the target
     bool ignore_orientation; // EXIF's; a TIFF's own is always applied, as in Pillow
     uint32_t max_side;       // pixels
     uint64_t max_pixels;     // width x height
@@ -98,6 +98,11 @@ void plo_image_scratch_destroy(struct plo_image_scratch *scratch);
 
 // Keeps the name (copied); the file is opened when it is asked for.
 int plo_image_open_file(struct plo_image **out, const char *path, struct pipilo_error *err);
+
+// For a picture whose turn comes soon: asks the system to fetch the first MiB of its file while
+// other work goes on. Nothing is kept of it but what the system caches; a file that is gone or
+// unreadable is found out when the picture is read.
+void plo_image_read_ahead(const struct plo_image *image);
 
 // Encoded bytes. Consumes the reference to `bytes`, on failure too.
 int plo_image_open_bytes(struct plo_image **out, struct plo_buf *bytes, struct pipilo_error *err);

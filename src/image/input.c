@@ -38,12 +38,17 @@ static int check_regular(int fd, const char *path, uint64_t ceiling, uint64_t *s
     return 0;
 }
 
+// O_NONBLOCK keeps a FIFO from holding the thread.
+static int open_file(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 int plo_input_open(struct plo_input *input, const char *path, uint64_t ceiling,
                    struct pipilo_error *err)
 {
     plo_input_init(input, NULL, 0);
-    // O_NONBLOCK keeps a FIFO from holding the thread.
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open_file(path);
     if (fd < 0)
         return plo_fail_errno(err, -errno, "%s", path);
     int result = check_regular(fd, path, ceiling, &input->size, err);
@@ -106,4 +111,13 @@ int plo_input_read(struct plo_input *input, uint8_t *buffer, uint64_t *got,
         return plo_fail_errno(err, (int)result, "%s", input->path);
     *got = (uint64_t)result;
     return 0;
+}
+
+void plo_input_read_ahead(const char *path, uint64_t most)
+{
+    int fd = open_file(path);
+    if (fd < 0)
+        return;
+    (void)posix_fadvise(fd, 0, (off_t)most, POSIX_FADV_WILLNEED);
+    close(fd);
 }

@@ -39,6 +39,10 @@ const uint8_t *plo_input_at(struct plo_input *input, uint64_t offset, uint32_t c
 int plo_input_read(struct plo_input *input, uint8_t *buffer, uint64_t *got,
                    struct pipilo_error *err);
 
+// Asks the system to fetch the beginning of a file while other work goes on, up to `most` bytes;
+// what cannot be fetched is found out by whoever opens the file.
+void plo_input_read_ahead(const char *path, uint64_t most);
+
 // Numbers of either byte order.
 static inline uint32_t plo_be16(const uint8_t *p)
 {

@@ -27,6 +27,9 @@ struct plo_image {
 // Remembers what a header said, unless it is known.
 void plo_image_keep_info(struct plo_image *image, const struct plo_image_info *info);
 
+// What is remembered; false where nothing is.
+bool plo_image_kept_info(struct plo_image *image, struct plo_image_info *info);
+
 // The orientation to be applied, and the size that comes of it: as stored where it is ignored.
 uint8_t plo_image_upright(const struct plo_image_info *info,
                           const struct plo_decode_options *options, uint32_t *width,

@@ -19,12 +19,15 @@ struct reading {
 
 // --- reading -------------------------------------------------------------------------------------
 
-static int load_file(struct plo_input *input, struct plo_decoder *decoder, struct pipilo_error *err)
+static int load_file(struct plo_image *image, struct plo_input *input, struct plo_decoder *decoder,
+                     struct pipilo_error *err)
 {
     uint64_t got = 0;
     size_t size = (size_t)input->size;
-    // Memory is taken for pictures only.
-    PLO_TRY(plo_codec_find(&decoder->codec, input, err));
+    struct plo_image_info info;
+    // Memory is taken for pictures only. Whose header was read before is one.
+    if (!plo_image_kept_info(image, &info))
+        PLO_TRY(plo_codec_find(&decoder->codec, input, err));
     uint8_t *bytes = plo_scratch_get(decoder->scratch, PLO_SCRATCH_ENCODED, size);
     if (bytes == NULL)
         return plo_fail_nomem(err, size);
@@ -47,7 +50,7 @@ static int load(struct plo_image *image, struct plo_decoder *decoder, struct pip
     }
     struct plo_input input;
     PLO_TRY(plo_input_open(&input, image->path, ceiling, err));
-    int result = load_file(&input, decoder, err);
+    int result = load_file(image, &input, decoder, err);
     plo_input_close(&input);
     return result;
 }

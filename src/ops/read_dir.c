@@ -91,6 +91,8 @@ static int create_image(pipilo_value **out, const struct plo_item *item, struct 
         PLO_TRY(plo_image_open_bytes(&image, plo_buf_ref(item->bytes), err));
     else
         PLO_TRY(plo_image_open_file(&image, item->path, err));
+    // Rows wait here for their turn: time for a slow disk or a network.
+    plo_image_read_ahead(image);
     return plo_value_wrap_object(out, &plo_image_class, image, err);
 }
 

@@ -1,5 +1,6 @@
 // The lazy picture: what opens, what is refused and with which code, and that neither a truncation
 // nor damage nor a failed allocation leaves anything behind.
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -316,6 +319,51 @@ static void large_files_are_not_probed(void **test)
     unlink(path);
 }
 
+// The pages of a file that the system has at hand.
+static size_t cached_pages(int fd, size_t pages, size_t page)
+{
+    unsigned char resident[64];
+    size_t count = 0;
+    assert_true(pages <= sizeof resident);
+    void *map = mmap(NULL, pages * page, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mincore(map, pages * page, resident), 0);
+    for (size_t i = 0; i < pages; i++)
+        count += resident[i] & 1;
+    munmap(map, pages * page);
+    return count;
+}
+
+static void reads_ahead(void **test)
+{
+    (void)test;
+    enum { PAGES = 64, TENTHS = 600 };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct plo_image *image = NULL;
+    struct pipilo_error err = { 0 };
+    char path[] = "/tmp/pipilo-image-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    // No picture: what is fetched is not looked at.
+    char *text = calloc(PAGES, page);
+    assert_int_equal(write(fd, text, PAGES * page), PAGES * page);
+    free(text);
+    assert_int_equal(fsync(fd), 0);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    bool forgotten = cached_pages(fd, PAGES, page) == 0; // not where files are in memory
+    assert_int_equal(plo_image_open_file(&image, path, &err), 0);
+    plo_image_read_ahead(image);
+    for (int i = 0; i < TENTHS && cached_pages(fd, PAGES, page) < PAGES; i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    assert_int_equal(cached_pages(fd, PAGES, page), PAGES);
+    close(fd);
+    unlink(path);
+    plo_image_read_ahead(image); // gone: nothing to be done, nothing to be said
+    plo_image_unref(&image);
+    if (!forgotten)
+        skip();
+}
+
 // A picture with an orientation, seen upright, as stored, and as a model's input.
 static void orientations(void **test)
 {
@@ -500,6 +548,7 @@ int main(void)
         cmocka_unit_test(packed_chunks_are_limited),
         cmocka_unit_test(large_files_are_not_probed),
         cmocka_unit_test(files),
+        cmocka_unit_test(reads_ahead),
         cmocka_unit_test(orientations),
         cmocka_unit_test(tensor_is_the_window_normalised),
         cmocka_unit_test(crops_and_pads),
