@@ -23,9 +23,11 @@ from pictures import machine
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODEL = ROOT / ".deps/models/efficientnet-lite0"
 CALM = 0.05
-# The names in the table, and what each program is called with behind the vectors' file.
+# The names in the table, and what each program is called with behind the vectors' file; that of
+# "python" is its verb.
 WAYS = {
-    "python": [("Pillow, numpy and OpenVINO by hand", [])],
+    "python": [("Pillow and OpenVINO, a plain loop", ["plain"]),
+               ("Pillow and OpenVINO, a thread a core", ["embed"])],
     "fastembed": [("fastembed", []), ("fastembed, parallel", [str(len(os.sched_getaffinity(0)))])],
     "towhee": [("Towhee 1.1.3, ONNX Runtime", [])],
     "timm": [("timm, torch and a DataLoader", [])],
@@ -48,7 +50,7 @@ def pipilo(build, paths, out, times):
 
 
 def peer(name, python, extra, paths, out, times):
-    verb = ["embed"] if name == "python" else []
+    verb, extra = (extra, []) if name == "python" else ([], extra)
     env = os.environ | {"PYTHONPATH": os.fspath(ROOT / ".deps/openvino") if verb else ""}
     text = command([python, ROOT / f"bench/peer_{name}.py", *verb, MODEL, str(times * len(paths)), out,
                     *extra], paths, env)
