@@ -14,8 +14,8 @@ def serve(tmp_path):
         return servers[-1]
 
     yield start
-    for server in servers:
-        assert server.stop() == 0, "".join(server.said)
+    ends = [server.stop() for server in servers]
+    assert not any(ends), "".join(line for server in servers for line in server.said)
 
 
 @pytest.fixture(scope="module")

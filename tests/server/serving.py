@@ -32,6 +32,8 @@ def find_program():
 
 
 PROGRAM = find_program()
+# Seconds after which something will not happen any more, on the slowest machine.
+PATIENCE = 240
 # Under a sanitizer the real engine cannot be loaded: the null engine alone is served.
 SANITIZED = bool(os.environ.get("PIPILO_SANITIZED"))
 needs_engine = pytest.mark.skipif(SANITIZED, reason="the engine cannot be loaded under a sanitizer")
@@ -55,14 +57,15 @@ class Server:
                 self.port = int(found[1])
                 break
         else:
+            self.process.wait()
             raise RuntimeError("".join(self.said))
         self.url = f"http://127.0.0.1:{self.port}"
         self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
         self.reader.start()
 
-    def ask(self, method, path, body=None, headers=None, timeout=60):
+    def ask(self, method, path, body=None, headers=None):
         """One request on a connection of its own: status, headers, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -79,10 +82,11 @@ class Server:
         return json.loads(text)
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def lines(self):
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """The access log; a line that is being written is none yet."""
+        return [json.loads(line) for line in self.log.read_text().split("\n")[:-1]]
 
     def metric(self, name):
         text = self.ask("GET", "/metrics")[2].decode()
@@ -90,19 +94,23 @@ class Server:
                    re.findall(rf"^pipilo_{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M))
 
     def stop(self, how=signal.SIGTERM):
-        """Ends it in good order; the exit status."""
+        """Ends it in good order; the exit status. One that does not end is killed."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        status = self.process.wait(60)
-        self.reader.join()
-        return status
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+        finally:
+            self.reader.join()
 
 
-def wait_until(what, seconds=60):
+def wait_until(what):
     """Until WHAT is true: the server does some things after it has answered."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not what():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "it does not come to pass"
         time.sleep(0.05)
 
 
@@ -111,6 +119,13 @@ def picture(seed=0, size=(80, 60), kind="JPEG", **how):
     small = numpy.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=numpy.uint8)
     file = io.BytesIO()
     Image.fromarray(small).resize(size, Image.BICUBIC).save(file, kind, **how)
+    return file.getvalue()
+
+
+def slow_picture():
+    """A file of some bytes whose 24 million pixels take a while, on any machine."""
+    file = io.BytesIO()
+    Image.new("RGB", (6000, 4000)).save(file, "WEBP", lossless=True)
     return file.getvalue()
 
 
@@ -123,7 +138,7 @@ def embed(tmp_path, files, model, *words):
     names = "\n".join(str(folder / f"{n:04}.img") for n in range(len(files)))
     done = subprocess.run([PROGRAM, "embed", "--files-from", "-", "-m", model, "-o",
                            tmp_path / "compared.npy", *words],
-                          input=names, text=True, capture_output=True, timeout=300)
+                          input=names, text=True, capture_output=True, timeout=PATIENCE)
     assert done.returncode in (0, 1), done.stderr
     return numpy.load(tmp_path / "compared.npy")
 

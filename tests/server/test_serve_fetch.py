@@ -2,7 +2,6 @@
 import http.server
 import json
 import threading
-import time
 
 import numpy
 import pytest
@@ -14,7 +13,7 @@ from serving import embed, picture, uri
 def site():
     """A web server on this machine, on an address that only a list that has it itself allows."""
     class Site(http.server.BaseHTTPRequestHandler):
-        asked = []
+        asked, over = [], threading.Event()
 
         def do_GET(self):
             self.asked.append(self.path)
@@ -29,7 +28,7 @@ def site():
                 self.end_headers()
                 return
             if self.path == "/slow":
-                time.sleep(4)
+                self.over.wait()
             data = {"/a.jpg": picture(1), "/b.jpg": picture(2), "/big": bytes(3 << 20),
                     "/text": b"no picture", "/empty": b"", "/slow": b""}.get(self.path)
             self.send_response(404 if data is None else 200)
@@ -47,7 +46,9 @@ def site():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.asked = Site.asked
     yield server
+    Site.over.set()
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def fetching(site, tmp_path_factory):
     from serving import Server
     port = site.server_port
     folder = tmp_path_factory.mktemp("fetching")
-    server = Server(folder, "-m", "null:8", "--store", "kept.db", "--max-body", "1M", "--timeout", "3",
+    server = Server(folder, "-m", "null:8", "--store", "kept.db", "--max-body", "1M",
                     "--allow-host", f"127.0.0.1:{port}", "--allow-host", "*.example.org")
     yield server
     assert server.stop() == 0
@@ -124,9 +125,14 @@ def test_what_comes_is_judged(fetching, site):
     rows = fetching.json("POST", "/v1/embeddings",
                          {"input": [at + "/none", at + "/a.jpg"], "on_error": "row"})["data"]
     assert rows[0]["error"]["code"] == "network_error" and len(rows[1]["embedding"]) == 8
-    # Whichever time is over first, the host's or the request's.
-    body = json.dumps({"input": [at + "/slow"] * 3})
-    status, _, answer = fetching.ask("POST", "/v1/embeddings", body, {"Content-Type": "application/json"})
+
+
+def test_a_host_that_does_not_answer(serve, site):
+    """Whichever time is over first, the host's or the request's."""
+    host = f"127.0.0.1:{site.server_port}"
+    server = serve("-m", "null:8", "--timeout", "2", "--allow-host", host)
+    body = json.dumps({"input": [f"http://{host}/slow"] * 3})
+    status, _, answer = server.ask("POST", "/v1/embeddings", body, {"Content-Type": "application/json"})
     assert (status, json.loads(answer)["error"]["code"]) in ((400, "network_error"), (504, "timeout"))
 
 

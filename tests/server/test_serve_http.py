@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from serving import PROGRAM, picture, uri, wait_until
+from serving import PATIENCE, PROGRAM, picture, slow_picture, uri, wait_until
 
 
 def test_health_models_operators(server):
@@ -98,14 +98,16 @@ def test_trace_ids_pass_through(server):
 def test_log_holds_what_clients_send(server):
     server.ask("GET", '/a"b\\c%0a%1b[31m')
     server.ask("GET", "/" + "x" * 3000)
+    wait_for_lines(server, lambda line: line["path"] == '/a"b\\c\n\x1b[31m')
     lines = wait_for_lines(server, lambda line: line["path"].startswith("/xxx"))
-    assert any(line["path"] == '/a"b\\c\n\x1b[31m' for line in lines)
     assert all(len(line["path"]) < 300 for line in lines)
 
 
 def test_metrics_are_prometheus(server):
     server.ask("POST", "/embed", picture())
     server.ask("POST", "/embed", b"no picture")
+    refused = 'pipilo_requests_total{route="/embed",status="415"}'
+    wait_until(lambda: refused in server.ask("GET", "/metrics")[2].decode())
     text = server.ask("GET", "/metrics")[2].decode()
     types = {}
     for line in text.splitlines():
@@ -121,7 +123,6 @@ def test_metrics_are_prometheus(server):
             assert base in types, line
             float(value)
     assert types["pipilo_stage_seconds"] == "histogram"
-    assert 'pipilo_requests_total{route="/embed",status="415"}' in text
     assert server.metric("picture_errors_total") >= 1
 
 
@@ -200,13 +201,15 @@ def test_clients_that_hang_up(server):
 def test_no_work_for_who_has_gone(serve):
     """Requests whose clients hang up are dropped; their work is not done, their places are free."""
     server = serve("-m", "null:8", "--threads", "1", "--max-connections", "64")
-    data = picture(0, size=(5000, 4000))
+    data = slow_picture()
     request = b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data
     for _ in range(40):
         with server.connect() as peer:
             peer.sendall(request)
     wait_until(lambda: server.metric("requests_under_way") == 1)
     wait_until(lambda: sum(line["status"] == 499 for line in server.lines()) >= 10)
+    # What was in the decoder is finished before the server is told to end.
+    assert server.ask("POST", "/embed", picture())[0] == 200
 
 
 def test_keep_alive_and_pipelining(server):
@@ -224,7 +227,7 @@ def test_keep_alive_and_pipelining(server):
 def trickle(server, begun, ends):
     """Sends a byte now and then until the server has enough of it; what it answered, in `ends`."""
     answer = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     with server.connect() as peer:
         peer.sendall(begun)
         peer.settimeout(0.5)
@@ -243,6 +246,7 @@ def test_who_trickles_is_cut_off(server):
     """A byte now and then never makes an idle connection, and is cut off all the same."""
     ends = []
     heads = [b"GET / HT", b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"]
+    before = server.metric("cut_off_total")
     threads = [threading.Thread(target=trickle, args=(server, head, ends)) for head in heads]
     for thread in threads:
         thread.start()
@@ -251,7 +255,7 @@ def test_who_trickles_is_cut_off(server):
     assert len(ends) == 2
     for answer in ends:
         assert answer == b"cut" or answer.startswith(b"HTTP/1.1 408"), answer
-    assert server.metric("cut_off_total") == 2
+    wait_until(lambda: server.metric("cut_off_total") >= before + 2)
 
 
 def test_idle_connections_cost_no_others(serve):
@@ -286,8 +290,8 @@ def test_many_at_once(server):
 def test_what_takes_too_long(serve):
     """A request is answered when its time is over, and no more is done for it."""
     vector = "pipe.input('p').map('p', 'v', ops.image_embedding.timm('null')).output('v')"
-    server = serve("-m", "null:8", "--timeout", "1", "--max-body", "64M", "--pipeline", f"vec={vector}")
-    slow = [uri(picture(seed, size=(6000, 4000))) for seed in range(2)] * 40
+    server = serve("-m", "null:8", "--timeout", "1", "--threads", "1", "--pipeline", f"vec={vector}")
+    slow = [uri(slow_picture(), "webp")] * 200
     for path, body in (("/v1/embeddings", {"input": slow}), ("/v1/run", {"pipeline": "vec", "inputs": slow})):
         assert server.json("POST", path, body, status=504)["error"]["code"] == "timeout"
         # What was in the decoders is finished; a slow machine takes its time over that.
@@ -298,7 +302,7 @@ def test_what_takes_too_long(serve):
 def test_ends_when_all_is_answered(serve):
     """What was accepted before SIGTERM is answered; the port is free at once."""
     server = serve("-m", "null:8")
-    data = picture(0, size=(2000, 1500))
+    data = slow_picture()
     answers = []
 
     def ask():
@@ -315,7 +319,7 @@ def test_ends_when_all_is_answered(serve):
     server.process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()
-    assert server.process.wait(60) == 0
+    assert server.process.wait(PATIENCE) == 0
     assert set(answers) <= {200, 503, "not accepted"} and answers.count(200) >= 2
     with pytest.raises(ConnectionError):
         server.connect()
@@ -341,7 +345,7 @@ def test_mistakes_on_the_command_line(tmp_path):
             (["-m", "null", "--access-log", "/nowhere/log"], 5, "/nowhere/log"),
             (["-m", "null", "--max-connections", "1"], 2, "--max-connections")):
         done = subprocess.run([PROGRAM, "serve", "--listen", "127.0.0.1:0", *words],
-                              capture_output=True, text=True, timeout=60, cwd=tmp_path)
+                              capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
         assert done.returncode == status and text in done.stderr, done.stderr
     taken.close()
 
