@@ -27,4 +27,5 @@ export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 PIPILO_DAMAGED_POINTS=32 PIPILO_OTHERS=$PWD/$others PIPILO_BIN=$PWD/build/sanitize/cli/pipilo \
     PIPILO_BUILD_ROOT=$PWD/build/sanitize PIPILO_DEPS=$PWD/.deps \
-    .deps/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/compare/test_damaged.py
+    .deps/venv/bin/python -m pytest -q -s -p no:cacheprovider -o timeout=0 \
+    -o faulthandler_timeout=0 tests/compare/test_damaged.py

@@ -38,4 +38,5 @@ wait "$server"
 server=
 
 PIPILO_RUDE_SECONDS=${PIPILO_RUDE_SECONDS:-1800} PIPILO_BIN=$PWD/$build/cli/pipilo \
-    .deps/venv/bin/python -m pytest -q -p no:cacheprovider tests/server/test_serve_rude.py
+    .deps/venv/bin/python -m pytest -q -p no:cacheprovider -o timeout=0 -o faulthandler_timeout=0 \
+    tests/server/test_serve_rude.py

@@ -29,6 +29,6 @@ soak lite0 --what pictures --items 100000 -m "$model"
 
 echo "== large pictures in a small control group"
 PIPILO_SOAK=full PIPILO_BIN=$PWD/$build/cli/pipilo PIPILO_DEPS=$PWD/.deps \
-    .deps/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/cli/test_memory.py \
-    -k small_group || bad=1
+    .deps/venv/bin/python -m pytest -q -s -p no:cacheprovider -o timeout=0 \
+    -o faulthandler_timeout=0 tests/cli/test_memory.py -k small_group || bad=1
 exit $bad

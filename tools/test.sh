@@ -26,7 +26,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 build_and_test() {
-    ninja --quiet -C "$1" && meson test -C "$1" --no-rebuild --print-errorlogs
+    ninja --quiet -C "$1" && meson test -C "$1" --no-rebuild --print-errorlogs -t 5
 }
 
 stage_style() { python tests/style/check.py; }
