@@ -191,6 +191,11 @@ struct pipilo_search_options {
     const char *model;   // instead of the store's, to embed pictures with; NULL: the store's
     const char *device;  // NULL: the engine's default
     pipilo_index *index; // NULL: every row is compared
+    // Called by the calling thread every now and then while rows are compared, `done` of `rows`;
+    // other than 0 ends it (PIPILO_ECANCELED). By an index a search is over before it would be. May
+    // be NULL.
+    int (*progress)(void *cookie, int64_t done, int64_t rows);
+    void *cookie;
 };
 #define PIPILO_SEARCH_OPTIONS_INIT                          \
     {                                                       \
@@ -203,8 +208,8 @@ struct pipilo_search_options {
 // a thread; of a .npy nothing, it is mapped; and `limit` hits a thread and query. Errors:
 // PIPILO_EMISMATCH where the model would make other vectors, with both fingerprints;
 // PIPILO_EINVALID (no or several things to look for, a limit of 0); PIPILO_ENOTFOUND (row, model);
-// PIPILO_EMODEL; what a picture gives that cannot be read; PIPILO_ECORRUPT, PIPILO_EIO,
-// PIPILO_EENGINE, PIPILO_ENOMEM, PIPILO_EBUDGET.
+// PIPILO_EMODEL; what a picture gives that cannot be read; PIPILO_ECANCELED (options.progress),
+// PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EENGINE, PIPILO_ENOMEM, PIPILO_EBUDGET.
 PIPILO_API int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
                                    const struct pipilo_query *queries, size_t query_count,
                                    size_t limit, const struct pipilo_search_options *options,

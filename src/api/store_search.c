@@ -178,7 +178,7 @@ static struct pipilo_hits *pack_hits(struct plo_pack *pack, const struct results
 }
 
 static int search_exactly(struct results *results, pipilo_store *store, const float *vectors,
-                          struct pipilo_error *err)
+                          const struct pipilo_search_options *options, struct pipilo_error *err)
 {
     struct plo_search *search = NULL;
     struct plo_search_source source = {
@@ -186,6 +186,8 @@ static int search_exactly(struct results *results, pipilo_store *store, const fl
         .halves = plo_table_meta(store->table)->halves,
         .read = read_vectors,
         .cookie = store->table,
+        .progress = options->progress,
+        .progress_cookie = options->cookie,
     };
     PLO_TRY(plo_search_create(&search, vectors, results->queries, store->info.dim, results->limit,
                               err));
@@ -203,7 +205,7 @@ static int search_exactly(struct results *results, pipilo_store *store, const fl
 }
 
 static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const float *vectors,
-                          size_t queries, size_t limit, const pipilo_index *index,
+                          size_t queries, size_t limit, const struct pipilo_search_options *options,
                           struct pipilo_error *err)
 {
     struct plo_pack pack = { 0 };
@@ -215,11 +217,11 @@ static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const f
     int result = results.hits == NULL || results.found == NULL
                      ? plo_fail_nomem(err, queries * results.limit * sizeof *results.hits)
                      : 0;
-    if (result == 0 && index != NULL)
-        result = plo_store_search_index(results.hits, results.found, store, index, vectors, queries,
-                                        results.limit, err);
+    if (result == 0 && options->index != NULL)
+        result = plo_store_search_index(results.hits, results.found, store, options->index, vectors,
+                                        queries, results.limit, err);
     else if (result == 0)
-        result = search_exactly(&results, store, vectors, err);
+        result = search_exactly(&results, store, vectors, options, err);
     if (result == 0)
         result = read_sources(&results, store, err);
     if (result == 0) {
@@ -234,17 +236,20 @@ static int search_vectors(struct pipilo_hits **out, pipilo_store *store, const f
 }
 
 // A caller built against an older header has a shorter struct.
-static pipilo_index *index_of(const struct pipilo_search_options *options)
+static struct pipilo_search_options whole(const struct pipilo_search_options *options)
 {
-    bool there = options != NULL && options->struct_size >= sizeof *options;
-    return there ? options->index : NULL;
+    struct pipilo_search_options out = PIPILO_SEARCH_OPTIONS_INIT;
+    if (options != NULL)
+        memcpy(&out, options,
+               options->struct_size < sizeof out ? options->struct_size : sizeof out);
+    return out;
 }
 
 int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
                         const struct pipilo_query *queries, size_t query_count, size_t limit,
                         const struct pipilo_search_options *options, struct pipilo_error *err)
 {
-    static const struct pipilo_search_options defaults = PIPILO_SEARCH_OPTIONS_INIT;
+    const struct pipilo_search_options given = whole(options);
     if (query_count == 0 || limit == 0)
         return plo_fail(err, PIPILO_EINVALID, "a search wants a query and a limit above 0");
     plo_process_prepare();
@@ -252,10 +257,9 @@ int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store,
     float *vectors = plo_alloc0(query_count, dim * sizeof *vectors);
     if (vectors == NULL)
         return plo_fail_nomem(err, query_count * dim * sizeof *vectors);
-    int result = fill_vectors(vectors, store, queries, query_count,
-                              options != NULL ? options : &defaults, err);
+    int result = fill_vectors(vectors, store, queries, query_count, &given, err);
     if (result == 0)
-        result = search_vectors(out, store, vectors, query_count, limit, index_of(options), err);
+        result = search_vectors(out, store, vectors, query_count, limit, &given, err);
     plo_free(vectors);
     return result;
 }

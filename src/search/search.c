@@ -36,7 +36,8 @@ struct plo_search {
 struct job {
     const struct plo_search *search;
     const struct plo_search_source *source;
-    size_t block, tile; // rows
+    size_t block, tile;          // rows
+    const struct worker *caller; // the calling thread's
     pthread_mutex_t lock;
     int64_t next;             // guarded by the lock, as the source's reading is
     int result;               // guarded by the lock
@@ -219,6 +220,14 @@ static void compare_block(struct worker *worker, int64_t first, size_t count, co
 
 // --- the pass ------------------------------------------------------------------------------------
 
+static void look_whether_wanted(struct job *job, const struct worker *worker)
+{
+    const struct plo_search_source *source = job->source;
+    if (worker == job->caller && source->progress != NULL && job->result == 0 &&
+        source->progress(source->progress_cookie, job->next, source->rows) != 0)
+        job->result = plo_fail(job->err, PIPILO_ECANCELED, "the search was ended");
+}
+
 // The next block's rows; false where there are none, or somebody failed. What is read is read under
 // the lock: one thread reads while the others compare.
 static bool take_block(struct worker *worker, int64_t *first, size_t *count)
@@ -226,6 +235,7 @@ static bool take_block(struct worker *worker, int64_t *first, size_t *count)
     struct job *job = worker->job;
     const struct plo_search_source *source = job->source;
     pthread_mutex_lock(&job->lock);
+    look_whether_wanted(job, worker);
     int64_t left = source->rows - job->next;
     *first = job->next;
     *count = left < (int64_t)job->block ? (size_t)left : job->block;
@@ -334,6 +344,7 @@ int plo_search_run(struct plo_search *search, const struct plo_search_source *so
     }
     if (result == 0) {
         pthread_mutex_init(&job.lock, NULL);
+        job.caller = &workers[0];
         plo_crew_run(work, cookies, threads);
         pthread_mutex_destroy(&job.lock);
         result = job.result;

@@ -47,12 +47,15 @@ struct plo_search_source {
     bool halves;        // what is mapped are numbers of 16 bits
     plo_search_read read;
     void *cookie;
+    // Called by the calling thread every now and then; other than 0 ends the pass. May be NULL.
+    int (*progress)(void *cookie, int64_t done, int64_t rows);
+    void *progress_cookie;
 };
 
 // Compares rows 0 to rows - 1, as numbers 0 to rows - 1. Those without a vector, all zeros, or with
 // what is no finite number in them are left out. `threads` is the most that may work. Memory: a
 // megabyte a thread where rows are read, and k hits a thread and query. Errors: those of `read`,
-// PIPILO_ENOMEM.
+// PIPILO_ECANCELED (source.progress), PIPILO_ENOMEM.
 int plo_search_run(struct plo_search *search, const struct plo_search_source *source,
                    size_t threads, struct pipilo_error *err);
 

@@ -70,6 +70,45 @@ static int search(pipilo_store *store, const struct pipilo_query *query, size_t 
     return result;
 }
 
+// What was said of the search, and from when on it is ended.
+struct watched {
+    int calls, last;
+    int64_t done, rows;
+};
+
+static int watch(void *cookie, int64_t done, int64_t all)
+{
+    struct watched *watched = cookie;
+    assert_true(done >= watched->done && done <= all);
+    watched->done = done;
+    watched->rows = all;
+    return ++watched->calls >= watched->last;
+}
+
+static void is_ended_by_who_watches_it(void **state)
+{
+    (void)state;
+    pipilo_store *store = NULL;
+    struct pipilo_query query = PIPILO_QUERY_INIT;
+    struct pipilo_search_options options = PIPILO_SEARCH_OPTIONS_INIT;
+    struct watched watched = { .last = 1000 };
+    options.progress = watch;
+    options.cookie = &watched;
+    query.row = 1;
+    make_store("'null:24'");
+    assert_int_equal(pipilo_store_open(&store, "o.db", &err), 0);
+    assert_int_equal(search(store, &query, 3, &options), 0);
+    assert_true(watched.calls > 0 && watched.rows == PICTURES);
+    watched = (struct watched){ .last = 1 };
+    assert_int_equal(search(store, &query, 3, &options), PIPILO_ECANCELED);
+    assert_int_equal(watched.calls, 1);
+    // Who was built before there was this knows nothing of it.
+    options.struct_size = offsetof(struct pipilo_search_options, progress);
+    assert_int_equal(search(store, &query, 3, &options), 0);
+    assert_int_equal(watched.calls, 1);
+    pipilo_store_close(&store);
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -135,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OPS_TEST(finds_a_picture_among_its_like),
+        OPS_TEST(is_ended_by_who_watches_it),
         OPS_TEST(refuses_what_does_not_fit),
         OPS_TEST(counts_inputs),
     };
