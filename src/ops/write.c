@@ -62,7 +62,10 @@ int plo_write_open(void *state, const pipilo_args *args, struct pipilo_error *er
     write->embedding = plo_embedding_of_args(args);
     write->force = pipilo_args_bool(args, "force");
     write->update = pipilo_args_bool(args, "update");
+    write->append = pipilo_args_bool(args, "append");
     write->resume = pipilo_args_bool(args, "resume");
+    if (write->append && (write->force || write->update || write->resume))
+        return plo_fail(err, PIPILO_EPIPELINE, "append goes with none of force, update and resume");
     PLO_TRY(plo_shard_of_args(&write->shard, args, err));
     write->stop = strcmp(pipilo_args_string(args, "on_error"), "stop") == 0;
     write->thumbnail = plo_thumbnail_target();
@@ -99,7 +102,7 @@ int plo_write_start(void *state, void *run, struct pipilo_error *err)
     };
     struct plo_table_options options = {
         .force = write->force,
-        .update = write->update,
+        .update = write->update || write->append,
         .resume = write->resume,
         .thumbnails = write->thumbnails,
         .shard = write->shard,
@@ -166,6 +169,17 @@ static int set_source(struct plo_row *row, const pipilo_value *value, struct pip
                     pipilo_kind_name(value->kind));
 }
 
+// In an update a source that is there already has its row made again: its vector is here.
+static int find_row(const struct plo_write *write, const struct plo_write_run *run,
+                    struct plo_row *row, struct pipilo_error *err)
+{
+    // No input was written at that time, so none counts as unchanged.
+    const int64_t never = INT64_MIN;
+    int known =
+        write->update ? plo_writer_known(run->writer, row->source, 0, never, &row->row, err) : 0;
+    return known < 0 ? known : 0;
+}
+
 static void set_item(struct plo_row *row, struct plo_table_member *members,
                      const struct plo_row_item *found)
 {
@@ -220,8 +234,10 @@ static int write_row(const struct plo_write *write, const struct plo_write_run *
         return pipilo_value_create_int(out, item->number, err);
     if (item != NULL)
         set_item(&row, members, item);
-    else
+    else {
         PLO_TRY(set_source(&row, in[0], err));
+        PLO_TRY(find_row(write, run, &row, err));
+    }
     if (failed != NULL && write->stop)
         return plo_fail(err, failed->code, "%.160s: %s", row.source, failed->message);
     if (columns > 2)

@@ -16,7 +16,7 @@ struct plo_write {
     char *model; // the model's name
     char *settings;
     size_t dim;
-    bool force, update, resume;
+    bool force, update, append, resume;
     struct plo_shard shard;
     bool stop;       // the first row that failed fails the run
     bool thumbnails; // set by the operator that can keep them, before plo_write_open
@@ -46,38 +46,43 @@ void plo_write_stop(void *state, void *run);
 void plo_write_close(void *state);
 
 // Rows of a parameter table.
-#define PLO_WRITE_PARAMS(what)                                                             \
-    { .name = "path", .type = PIPILO_PARAM_STRING, .help = what },                         \
-        { .name = "model",                                                                 \
-          .type = PIPILO_PARAM_STRING,                                                     \
-          .help = "the model that makes the vectors, as in image_embedding.timm" },        \
-        { .name = "force",                                                                 \
-          .type = PIPILO_PARAM_BOOL,                                                       \
-          .fallback = "False",                                                             \
-          .help = "replace what is there" },                                               \
-        { .name = "update",                                                                \
-          .type = PIPILO_PARAM_BOOL,                                                       \
-          .fallback = "False",                                                             \
-          .help = "add to what is there; read_dir(update=path) passes over what it has" }, \
-        { .name = "resume",                                                                \
-          .type = PIPILO_PARAM_BOOL,                                                       \
-          .fallback = "False",                                                             \
-          .help = "go on with what a run that was stopped left, and be ready to be "       \
-                  "stopped; read_dir(tables=path) passes over what it has" },              \
-        { .name = "shard",                                                                 \
-          .type = PIPILO_PARAM_STRING,                                                     \
-          .fallback = "None",                                                              \
-          .help = "'I/N': the rows are every Nth, as read_dir(shard='I/N', tables=path) "  \
-                  "gives them" },                                                          \
-        { .name = "on_error",                                                              \
-          .type = PIPILO_PARAM_STRING,                                                     \
-          .fallback = "'row'",                                                             \
-          .choices = "row|stop",                                                           \
-          .help = "row: what failed is a row that says so; stop: it ends the run" },       \
-        { .name = "device",                                                                \
-          .type = PIPILO_PARAM_STRING,                                                     \
-          .fallback = "None",                                                              \
-          .help = "where the vectors were computed, as in image_embedding.timm" },         \
+#define PLO_WRITE_PARAMS(what)                                                                  \
+    { .name = "path", .type = PIPILO_PARAM_STRING, .help = what },                              \
+        { .name = "model",                                                                      \
+          .type = PIPILO_PARAM_STRING,                                                          \
+          .help = "the model that makes the vectors, as in image_embedding.timm" },             \
+        { .name = "force",                                                                      \
+          .type = PIPILO_PARAM_BOOL,                                                            \
+          .fallback = "False",                                                                  \
+          .help = "replace what is there" },                                                    \
+        { .name = "update",                                                                     \
+          .type = PIPILO_PARAM_BOOL,                                                            \
+          .fallback = "False",                                                                  \
+          .help = "add to what is there; read_dir(update=path) passes over what it has, and a " \
+                  "source that is a string takes the place of its row" },                       \
+        { .name = "append",                                                                     \
+          .type = PIPILO_PARAM_BOOL,                                                            \
+          .fallback = "False",                                                                  \
+          .help = "add every row to what is there, also of a source that is there" },           \
+        { .name = "resume",                                                                     \
+          .type = PIPILO_PARAM_BOOL,                                                            \
+          .fallback = "False",                                                                  \
+          .help = "go on with what a run that was stopped left, and be ready to be "            \
+                  "stopped; read_dir(tables=path) passes over what it has" },                   \
+        { .name = "shard",                                                                      \
+          .type = PIPILO_PARAM_STRING,                                                          \
+          .fallback = "None",                                                                   \
+          .help = "'I/N': the rows are every Nth, as read_dir(shard='I/N', tables=path) "       \
+                  "gives them" },                                                               \
+        { .name = "on_error",                                                                   \
+          .type = PIPILO_PARAM_STRING,                                                          \
+          .fallback = "'row'",                                                                  \
+          .choices = "row|stop",                                                                \
+          .help = "row: what failed is a row that says so; stop: it ends the run" },            \
+        { .name = "device",                                                                     \
+          .type = PIPILO_PARAM_STRING,                                                          \
+          .fallback = "None",                                                                   \
+          .help = "where the vectors were computed, as in image_embedding.timm" },              \
         PLO_EMBEDDING_PARAMS
 
 // Of the kinds of file that have both.

@@ -138,6 +138,55 @@ static void an_update_adds_what_is_new(void **state)
     assert_non_null(strstr(err.message, "fingerprint"));
 }
 
+// Rows whose source is a string: what `write` makes of a picture called so.
+static int64_t write_named(const char *write, const char *name, const char *picture)
+{
+    char text[512];
+    pipilo_value *inputs[2] = { NULL };
+    snprintf(text, sizeof text,
+             "pipe.input('source', 'path').map('path', 'image', ops.image_decode())"
+             ".map('image', 'vec', ops.image_embedding.timm('null:24'))"
+             ".map(('source', 'vec'), 'row', ops.%s).output('source', 'row')",
+             write);
+    assert_int_equal(pipilo_value_create_string(&inputs[0], name, &err), 0);
+    assert_int_equal(pipilo_value_create_string(&inputs[1], picture, &err), 0);
+    assert_int_equal(run_values(text, inputs, 2), 0);
+    assert_int_equal(row_count, 1);
+    assert_int_equal(code_at(0, 1), 0);
+    return pipilo_value_int(pipilo_row_value(rows[0], 1));
+}
+
+static void an_update_replaces_the_row_of_a_name(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "write_sqlite('o.db', 'null:24'",
+                                         "write_npy('o.npy', 'null:24'",
+                                         "write_jsonl('other.jsonl', 'null:24'" };
+    make_folder();
+    for (size_t i = 0; i < 3; i++) {
+        char update[64], append[64];
+        snprintf(update, sizeof update, "%s, update=True)", kinds[i]);
+        snprintf(append, sizeof append, "%s, append=True)", kinds[i]);
+        assert_int_equal(write_named(update, "one", "in/a.bmp"), 0);
+        assert_int_equal(write_named(update, "two", "in/a.bmp"), 1);
+        assert_int_equal(write_named(update, "one", "in/c.bmp"), 0);
+        assert_int_equal(write_named(append, "one", "in/c.bmp"), 2);
+        assert_int_equal(write_named(update, "three", "in/c.bmp"), 3);
+    }
+    pipilo_store *store = NULL;
+    float vectors[4 * 24];
+    assert_int_equal(pipilo_store_open(&store, "o.db", &err), 0);
+    assert_int_equal(pipilo_store_info(store)->rows, 4);
+    assert_int_equal(pipilo_store_vectors(vectors, store, 0, 4, &err), 0);
+    pipilo_store_close(&store);
+    assert_memory_equal(vectors, vectors + 2 * 24, 24 * sizeof(float));
+    assert_memory_not_equal(vectors, vectors + 24, 24 * sizeof(float));
+    const char *const inputs[] = { "in" };
+    assert_int_equal(
+        embed("read_dir()", "write_sqlite('o.db', 'null:24', append=True, update=True)", inputs, 1),
+        PIPILO_EPIPELINE);
+}
+
 static void an_update_without_a_table_is_an_error(void **state)
 {
     (void)state;
@@ -272,10 +321,15 @@ static void keeps_vectors_of_any_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OPS_TEST(writes_a_row_for_each_input),   OPS_TEST(refuses_an_output_that_is_there),
-        OPS_TEST(an_update_adds_what_is_new),    OPS_TEST(an_update_without_a_table_is_an_error),
-        OPS_TEST(half_a_table_is_none),          OPS_TEST(keeps_thumbnails),
-        OPS_TEST(no_input_gives_an_empty_table), OPS_TEST(a_stopped_run_leaves_nothing),
+        OPS_TEST(writes_a_row_for_each_input),
+        OPS_TEST(refuses_an_output_that_is_there),
+        OPS_TEST(an_update_replaces_the_row_of_a_name),
+        OPS_TEST(an_update_adds_what_is_new),
+        OPS_TEST(an_update_without_a_table_is_an_error),
+        OPS_TEST(half_a_table_is_none),
+        OPS_TEST(keeps_thumbnails),
+        OPS_TEST(no_input_gives_an_empty_table),
+        OPS_TEST(a_stopped_run_leaves_nothing),
         OPS_TEST(keeps_vectors_of_any_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
