@@ -128,7 +128,8 @@ static const struct option_row rows[] = {
     { 0, "max-body", "SIZE", OPTION_SIZE, AT(body), .fallback = "32M",
       .help = "the largest body of a request" },
     { 0, "max-queue", "SIZE", OPTION_SIZE, AT(queue), .fallback = "256M",
-      .help = "what the bodies of all requests may hold together; beyond it requests get 429" },
+      .help = "what the bodies of all requests, and large answers that wait to be read, may hold "
+              "together; beyond it requests get 429" },
     { 0, "max-waiting", "N", OPTION_INT, AT(waiting), .fallback = "4096", .min = 1, .max = 1000000,
       .help = "how many pictures may wait for a model; beyond it likewise" },
     { 0, "max-connections", "N", OPTION_INT, AT(connections), .fallback = "1024", .min = 4,

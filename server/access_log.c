@@ -16,21 +16,35 @@
 
 #include "clock.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // lines are whole
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // lines are whole; guards the next
 static int log_fd = -1;
+static atomic_bool wanted;
 
 int access_log_open(const char *path, struct pipilo_error *err)
 {
+    return access_log_reopen(path, err);
+}
+
+int access_log_reopen(const char *path, struct pipilo_error *err)
+{
     if (strcmp(path, "off") == 0)
         return 0;
-    log_fd = strcmp(path, "-") == 0
+    int fd = strcmp(path, "-") == 0
                  ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
                  : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-    if (log_fd >= 0)
-        return 0;
-    *err = (struct pipilo_error){ .code = PIPILO_EIO };
-    snprintf(err->message, sizeof err->message, "%.200s: %.200s", path, strerror(errno));
-    return err->code;
+    if (fd < 0) {
+        *err = (struct pipilo_error){ .code = PIPILO_EIO };
+        snprintf(err->message, sizeof err->message, "%.200s: %.200s", path, strerror(errno));
+        return err->code;
+    }
+    pthread_mutex_lock(&lock);
+    int before = log_fd;
+    log_fd = fd;
+    pthread_mutex_unlock(&lock);
+    wanted = true;
+    if (before >= 0)
+        close(before);
+    return 0;
 }
 
 void access_log_close(void)
@@ -63,11 +77,20 @@ static void add_client(struct text *line, const struct sockaddr *client)
     text_add_json(line, host);
 }
 
+// Of kilobytes a part is shown: a line of more than PIPE_BUF bytes would wait for a pipe's reader.
+static void add_part(struct text *line, const char *name, const char *value)
+{
+    char part[200];
+    snprintf(part, sizeof part, "%s", value);
+    text_addf(line, ", \"%s\": ", name);
+    text_add_json(line, part);
+}
+
 // Waits for nobody: a pipe that is full drops the line.
 static void put(const struct text *line)
 {
-    struct pollfd room = { .fd = log_fd, .events = POLLOUT };
     pthread_mutex_lock(&lock);
+    struct pollfd room = { .fd = log_fd, .events = POLLOUT };
     if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT))
         (void)!write(log_fd, line->data, line->length);
     pthread_mutex_unlock(&lock);
@@ -77,24 +100,19 @@ void access_log_write(const struct exchange *exchange, const struct sockaddr *cl
                       bool whole)
 {
     struct text line = { 0 };
-    if (log_fd < 0)
+    if (!atomic_load(&wanted))
         return;
     size_t out = exchange->still != NULL ? exchange->still_size : exchange->answer.length;
     add_time(&line);
     add_client(&line, client);
-    text_add(&line, ", \"method\": ");
-    text_add_json(&line, exchange->method);
-    // A path of kilobytes is shown in part: a line stays one write.
-    char path[256];
-    snprintf(path, sizeof path, "%s", exchange->path);
-    text_add(&line, ", \"path\": ");
-    text_add_json(&line, path);
+    add_part(&line, "method", exchange->method);
+    add_part(&line, "path", exchange->path);
     text_addf(&line, ", \"status\": %d, \"in\": %zu, \"out\": %zu, \"ms\": %.3f, \"trace\": \"%s\"",
               exchange->status, exchange->size + exchange->discarded, out, (double)took / 1e6,
               exchange->trace);
     if (exchange->model != NULL) {
-        text_addf(&line, ", \"pictures\": %zu, \"model\": ", exchange->pictures);
-        text_add_json(&line, exchange->model);
+        text_addf(&line, ", \"pictures\": %zu", exchange->pictures);
+        add_part(&line, "model", exchange->model);
     }
     text_add(&line, whole ? "}\n" : ", \"broken_off\": true}\n");
     if (!line.failed)

@@ -26,8 +26,10 @@ struct group {
     struct running running;
     struct room *room;
     struct group *next, *before;
+    const struct pipilo_model_info *model;
     size_t count, at;
     int64_t begun;
+    bool own; // the picture in it is the server's
     struct item items[];
 };
 
@@ -123,19 +125,30 @@ bool embedder_submit(struct embedder *embedder, struct embed_job *job)
 
 // --- runs ----------------------------------------------------------------------------------------
 
-static void settle(struct room *room, struct item *item, pipilo_value *result)
+// In place of a vector of a model that was replaced while the picture waited.
+static void refuse(pipilo_value **result)
 {
+    const struct pipilo_error late = { PIPILO_EBUSY, "", "the model was replaced; ask again" };
+    pipilo_value_unref(result);
+    pipilo_value_create_error(result, &late, NULL);
+}
+
+static void settle(struct group *group, struct item *item, pipilo_value *result)
+{
+    struct room *room = group->room;
     struct embed_job *job = item->job;
     if (job == NULL) {
         pipilo_value_unref(&result);
         return;
     }
+    if (job->model != NULL && job->model != group->model)
+        refuse(&result);
     job->results[item->index] = result;
     pipilo_value_unref(&job->pictures[item->index]);
     const struct pipilo_error *error = result != NULL ? pipilo_value_error(result) : NULL;
-    if (error != NULL || result == NULL)
+    if ((error != NULL || result == NULL) && !job->first)
         metrics_item_error(error != NULL ? error->code : PIPILO_ENOMEM);
-    else
+    if (error == NULL && result != NULL)
         atomic_store(&room->last_good, clock_now());
     if (--job->left == 0)
         finish(room, job);
@@ -146,8 +159,9 @@ static void take_row(struct running *running, const pipilo_row *row)
     struct group *group = (struct group *)running;
     if (group->at == group->count)
         return;
-    metrics_stage(STAGE_EMBED, clock_now() - group->begun);
-    settle(group->room, &group->items[group->at++], pipilo_value_ref(pipilo_row_value(row, 0)));
+    if (!group->own)
+        metrics_stage(STAGE_EMBED, clock_now() - group->begun);
+    settle(group, &group->items[group->at++], pipilo_value_ref(pipilo_row_value(row, 0)));
 }
 
 static void end_group(struct group *group, const struct pipilo_error *why)
@@ -160,7 +174,7 @@ static void end_group(struct group *group, const struct pipilo_error *why)
     while (group->at < group->count) {
         pipilo_value *error = NULL;
         pipilo_value_create_error(&error, why, NULL);
-        settle(room, &group->items[group->at++], error);
+        settle(group, &group->items[group->at++], error);
     }
     free(group);
 }
@@ -187,11 +201,14 @@ static struct group *gather(struct room *room, size_t most)
     if (group == NULL)
         return NULL;
     group->room = room;
+    group->model = room->serving;
     group->begun = clock_now();
     struct embed_job *job;
     while (group->count < most && (job = next_in_turn(room)) != NULL) {
         group->items[group->count++] = (struct item){ job, job->taken++ };
-        metrics_stage(STAGE_QUEUE, group->begun - job->submitted);
+        group->own = job->first;
+        if (!group->own)
+            metrics_stage(STAGE_QUEUE, group->begun - job->submitted);
         // Its next picture comes after those of all others.
         if (job->taken < job->count) {
             take_out(room, job);
@@ -215,7 +232,8 @@ static void start_group(struct room *room, struct group *group)
         group->next->before = group;
     room->groups = group;
     room->active++;
-    metrics_batch(group->count);
+    if (!group->own)
+        metrics_batch(group->count);
     int result = pipilo_value_create_list(&list, pictures, group->count, &err);
     if (result == 0)
         result =
@@ -277,7 +295,8 @@ static void expire(struct room *room, struct embed_job *job)
     for (size_t i = 0; i < job->count; i++)
         if (job->results[i] == NULL) {
             pipilo_value_create_error(&job->results[i], &late, NULL);
-            metrics_item_error(late.code);
+            if (!job->first)
+                metrics_item_error(late.code);
         }
     finish(room, job);
 }

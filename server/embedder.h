@@ -35,8 +35,9 @@ struct embed_job {
     size_t count;
     pipilo_value **pictures; // `count`; each is let go once it is done
     pipilo_value **results;  // `count` places, NULL: a vector, an error value, NULL for no memory
-    int64_t deadline;        // of clock_now
-    const atomic_bool *gone; // NULL, or set where nobody waits any more
+    const struct pipilo_model_info *model; // what the vectors are to be of; NULL: what is served
+    int64_t deadline;                      // of clock_now
+    const atomic_bool *gone;               // NULL, or set where nobody waits any more
     void (*done)(struct embed_job *job);
 
     // The embedder's own.
@@ -77,12 +78,15 @@ const struct pipilo_model_info *room_info(const struct room *room);
 int64_t room_created(const struct room *room); // seconds since 1970
 int64_t room_waiting(const struct room *room); // pictures
 
-// What image_embedding.timm stands for where this model is meant. Errors: PIPILO_ENOMEM.
-int room_callable(const struct room *room, pipilo_callable **out, struct pipilo_error *err);
+// What image_embedding.timm and image_preprocess stand for where this model is meant: the model
+// that is served, whatever its files are by now. NULL for other operators; else a reference of the
+// caller's. Any thread.
+pipilo_callable *room_callable(struct room *room, const char *name);
 
-// write_sqlite, adding this model's rows to `path`; and the items of a list, one by one.
-int room_writer(const struct room *room, const char *path, pipilo_callable **out,
-                struct pipilo_error *err);
+// write_sqlite, adding rows of `model` to `path`, or updating it; and the items of a list, one by
+// one. Errors: PIPILO_EMISMATCH where the model's files are of another by now.
+int room_writer(const struct room *room, const struct pipilo_model_info *model, const char *path,
+                bool update, pipilo_callable **out, struct pipilo_error *err);
 int room_items(pipilo_callable **out, struct pipilo_error *err);
 
 // Gives the job over; false where too many pictures wait already: it is still the caller's then.

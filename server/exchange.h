@@ -27,6 +27,7 @@ struct route {
     const char *path; // with '*' at the end: all that begins so
     void (*handle)(struct exchange *exchange);
     bool open; // needs no key
+    bool own;  // about the server itself: not counted among what is asked of it
 };
 
 enum { EXCHANGE_HEADERS = 6 };
@@ -35,7 +36,7 @@ struct exchange {
     struct server *server;
     const struct route *route; // NULL: none was found
     char *method, *path;
-    char *body; // NUL-terminated behind `size` bytes; may be changed
+    char *body; // NUL-terminated behind `size` bytes; may be changed; gone once `handle` returns
     size_t size;
     char trace[33];       // W3C trace id, 32 hex digits
     char traceparent[56]; // as it came, or made here
@@ -65,7 +66,9 @@ struct exchange {
 
     // HTTP's own.
     void *connection;
-    size_t reserved; // bytes of the server's queue
+    size_t reserved; // bytes of server->held
+    bool is_done;    // what was asked for has been done: its answer is not refused
+    bool counted;    // among what is asked of the server
     bool begun, suspended;
     atomic_bool gone; // the client did not wait for its answer
     bool refused;     // it is answered before all of it came: what follows is read and dropped

@@ -35,6 +35,7 @@ struct fetcher {
 // One transfer.
 struct transfer {
     const struct fetcher *fetcher;
+    const struct fetch_job *job;
     struct text body;
     bool too_large, refused;
 };
@@ -186,9 +187,17 @@ static size_t take_body(char *data, size_t size, size_t count, void *cookie)
     return transfer->body.failed ? 0 : length;
 }
 
-static void set_up(CURL *curl, struct transfer *transfer, int64_t deadline)
+// Called about once a second, and when something comes.
+static int go_on(void *cookie, curl_off_t total, curl_off_t now, curl_off_t up, curl_off_t upped)
 {
-    int64_t left = deadline - clock_now();
+    const struct transfer *transfer = cookie;
+    (void)total, (void)now, (void)up, (void)upped;
+    return atomic_load(transfer->job->gone);
+}
+
+static void set_up(CURL *curl, struct transfer *transfer)
+{
+    int64_t left = transfer->job->deadline - clock_now();
     if (left > MOST_TIME)
         left = MOST_TIME;
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -197,6 +206,9 @@ static void set_up(CURL *curl, struct transfer *transfer, int64_t deadline)
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left / MILLISECOND + 1 : 1));
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, go_on);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "pipilo");
@@ -242,15 +254,25 @@ static int hop(struct transfer *transfer, CURL *curl, const char *url, char **ne
     return *next != NULL ? 0 : fail(err, PIPILO_ENOMEM, "no memory for it");
 }
 
-static int fetch(const struct fetcher *fetcher, const char *url, int64_t deadline,
+// What came, as a picture that the job holds.
+static int keep(struct fetch_job *job, const struct text *body, pipilo_value **out,
+                struct pipilo_error *err)
+{
+    if (!held_take(job->held, body->length))
+        return fail(err, PIPILO_EBUSY, "too many pictures wait already; try again");
+    job->bytes += body->length;
+    return pipilo_value_create_image(out, body->data, body->length, err);
+}
+
+static int fetch(const struct fetcher *fetcher, struct fetch_job *job, const char *url,
                  pipilo_value **out, struct pipilo_error *err)
 {
-    struct transfer transfer = { .fetcher = fetcher };
+    struct transfer transfer = { .fetcher = fetcher, .job = job };
     CURL *curl = curl_easy_init();
     char *at = strdup(url), *next = NULL;
     int result = curl != NULL && at != NULL ? 0 : fail(err, PIPILO_ENOMEM, "no memory for it");
     if (result == 0)
-        set_up(curl, &transfer, deadline);
+        set_up(curl, &transfer);
     for (int hops = 0; result == 0; hops++) {
         result = hops <= MOST_REDIRECTS
                      ? hop(&transfer, curl, at, &next, err)
@@ -261,7 +283,7 @@ static int fetch(const struct fetcher *fetcher, const char *url, int64_t deadlin
         at = next;
     }
     if (result == 0)
-        result = pipilo_value_create_image(out, transfer.body.data, transfer.body.length, err);
+        result = keep(job, &transfer.body, out, err);
     curl_easy_cleanup(curl);
     text_reset(&transfer.body);
     free(at);
@@ -274,9 +296,9 @@ static void do_job(const struct fetcher *fetcher, struct fetch_job *job)
         struct pipilo_error err = { 0 };
         if (job->urls[i] == NULL)
             continue;
-        int result = clock_now() < job->deadline
-                         ? fetch(fetcher, job->urls[i], job->deadline, &job->results[i], &err)
-                         : fail(&err, PIPILO_ETIMEOUT, "it took longer than a request may");
+        bool late = clock_now() >= job->deadline || atomic_load(job->gone);
+        int result = !late ? fetch(fetcher, job, job->urls[i], &job->results[i], &err)
+                           : fail(&err, PIPILO_ETIMEOUT, "it took longer than a request may");
         if (result < 0)
             pipilo_value_create_error(&job->results[i], &err, NULL);
     }

@@ -9,20 +9,26 @@
 #ifndef SERVER_FETCH_H
 #define SERVER_FETCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <pipilo/pipilo.h>
 
+#include "held.h"
+
 struct fetcher;
 
 // One request's URLs, one after the other.
 struct fetch_job {
     size_t count;
-    char **urls;            // `count`; NULL: nothing to fetch there
-    pipilo_value **results; // `count` places: a picture or an error value where there was a URL
-    int64_t deadline;       // of clock_now
+    char **urls;             // `count`; NULL: nothing to fetch there
+    pipilo_value **results;  // `count` places: a picture or an error value where there was a URL
+    int64_t deadline;        // of clock_now
+    const atomic_bool *gone; // set where nobody waits any more
+    struct held *held;       // counts what was fetched, and bounds it
+    size_t bytes;            // of it, the job's: to be given back by its owner
     void (*done)(struct fetch_job *job);
     struct fetch_job *next; // the fetcher's own
 };

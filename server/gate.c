@@ -1,6 +1,7 @@
 // gate.c: who may ask (see gate.h).
 #include "gate.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,24 +45,36 @@ static size_t trim(char **line)
     return length;
 }
 
+static int add_key(struct key *keys, size_t *count, const char *text, size_t length,
+                   const char *path, struct pipilo_error *err)
+{
+    if (length < KEY_LEAST || length > KEY_MOST)
+        return fail(err, PIPILO_EINVALID, path, "a key has 16 to 255 characters");
+    if (*count == MOST_KEYS)
+        return fail(err, PIPILO_EINVALID, path, "there are more than 1000 keys");
+    keys[*count].length = length;
+    memcpy(keys[*count].text, text, length);
+    (*count)++;
+    return 0;
+}
+
 static int read_keys(FILE *file, const char *path, struct key *keys, size_t *count,
                      struct pipilo_error *err)
 {
-    char line[2 * KEY_MOST];
+    char *line = NULL;
+    size_t size = 0;
+    int result = 0;
     *count = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
+    // Whole lines: the rest of a long comment must not be taken for a key.
+    while (result == 0 && getline(&line, &size, file) >= 0) {
         char *key = line;
         size_t length = trim(&key);
-        if (length == 0)
-            continue;
-        if (length < KEY_LEAST || length > KEY_MOST)
-            return fail(err, PIPILO_EINVALID, path, "a key has 16 to 255 characters");
-        if (*count == MOST_KEYS)
-            return fail(err, PIPILO_EINVALID, path, "there are more than 1000 keys");
-        keys[*count].length = length;
-        memcpy(keys[*count].text, key, length);
-        (*count)++;
+        if (length > 0)
+            result = add_key(keys, count, key, length, path, err);
     }
+    free(line);
+    if (result < 0)
+        return result;
     if (ferror(file))
         return fail(err, PIPILO_EIO, path, "reading failed");
     // A file that was emptied by mistake must not let everybody in.
@@ -131,27 +144,56 @@ static bool listed(const struct gate *gate, const char *origin)
     return false;
 }
 
-// "localhost", "127.0.0.1:8080", "[::1]:8080"
+// A name without a dot, one under .localhost, or an address: none that somebody elsewhere could
+// have made to point here. "localhost", "127.0.0.1:8080", "[::1]:8080"
 static bool names_this_machine(const char *host)
 {
-    static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
-    for (size_t i = 0; host != NULL && i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(names[i]);
-        if (strncasecmp(host, names[i], length) == 0 &&
-            (host[length] == '\0' || host[length] == ':'))
+    static const char local[] = ".localhost";
+    char name[64];
+    struct in_addr address;
+    size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (host[0] == '[')
+        return host[length - 1] == ']' && (host[length] == '\0' || host[length] == ':');
+    if (memchr(host, '.', length) == NULL)
+        return true;
+    if (length >= sizeof name)
+        return false;
+    memcpy(name, host, length);
+    name[length] = '\0';
+    return inet_pton(AF_INET, name, &address) == 1 ||
+           (length > sizeof local && strcasecmp(name + length - (sizeof local - 1), local) == 0);
+}
+
+// Whether an origin that is listed is of this host.
+static bool named(const struct gate *gate, const char *host)
+{
+    for (size_t i = 0; i < gate->origin_count; i++) {
+        const char *name = strstr(gate->origins[i], "://");
+        if (strcmp(gate->origins[i], "*") == 0 || (name != NULL && strcasecmp(name + 3, host) == 0))
             return true;
     }
     return false;
 }
 
-// A browser says where the page comes from that asks. One of another site must be named by the
-// server's options; one that had its own name point to this machine is another site too.
+// A browser says where the page comes from that asks, but not with everything: what a page asks of
+// its own site it asks without a word. So where a key does not tell friends, the name that is asked
+// for must be one of this machine's.
+static bool host_is_ours(const struct gate *gate, const struct exchange *exchange, bool browser)
+{
+    const char *host = exchange_header(exchange, "Host");
+    if (!gate->loopback || host == NULL || (gate->keys_path != NULL && !browser))
+        return true;
+    return names_this_machine(host) || named(gate, host);
+}
+
+// A page of another site must be named by the server's options; one that had its own name point to
+// this machine is another site too.
 static bool page_may_ask(const struct gate *gate, const struct exchange *exchange)
 {
     const char *origin = exchange_header(exchange, "Origin");
     const char *host = exchange_header(exchange, "Host");
     bool browser = origin != NULL || exchange_header(exchange, "Sec-Fetch-Site") != NULL;
-    if (browser && gate->loopback && !names_this_machine(host))
+    if (!host_is_ours(gate, exchange, browser))
         return false;
     if (origin == NULL || listed(gate, origin))
         return true;
@@ -184,7 +226,8 @@ bool gate_pass(struct gate *gate, struct exchange *exchange)
         return false;
     if (!page_may_ask(gate, exchange)) {
         answer_error(exchange, 403, "origin_not_allowed", NULL,
-                     "pages of another site may not ask here; --cors names those that may");
+                     "pages of another site may not ask here, nor by another name of this "
+                     "machine; --cors names those that may");
         return false;
     }
     bool open = exchange->route != NULL && exchange->route->open;

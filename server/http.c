@@ -20,6 +20,7 @@
 #include "metrics.h"
 #include "routes.h"
 #include "serve.h"
+#include "tls.h"
 
 enum {
     THREADS = 2,
@@ -35,7 +36,7 @@ struct http {
     struct MHD_Daemon *daemon;
     struct links *links;
     int listener;
-    char *certificate, *key; // PEM; NULL: no TLS
+    bool tls;
     char address[96];
 };
 
@@ -65,16 +66,32 @@ static struct link *link_of(struct MHD_Connection *connection)
 
 // --- an exchange's life ----------------------------------------------------------------------
 
+static void drop_body(struct exchange *exchange)
+{
+    free(exchange->body);
+    exchange->body = NULL;
+}
+
+// All but the answer: nothing else is needed any more.
+static void let_go(struct exchange *exchange)
+{
+    if (exchange->forget != NULL)
+        exchange->forget(exchange);
+    exchange->forget = NULL;
+    exchange->work = NULL;
+    drop_body(exchange);
+    held_give(&exchange->server->held, exchange->reserved);
+    exchange->reserved = 0;
+}
+
 static void exchange_free(struct exchange *exchange)
 {
     if (exchange == NULL)
         return;
-    if (exchange->forget != NULL)
-        exchange->forget(exchange);
-    atomic_fetch_sub(&exchange->server->body_bytes, (int64_t)exchange->reserved);
+    let_go(exchange);
     atomic_fetch_sub(&exchange->server->exchanges, 1);
+    atomic_fetch_sub(&exchange->server->asked, exchange->counted);
     text_reset(&exchange->answer);
-    free(exchange->body);
     free(exchange->method);
     free(exchange->path);
     free(exchange);
@@ -116,6 +133,8 @@ static void judge_head(struct exchange *exchange)
     const struct server *server = exchange->server;
     const char *length = exchange_header(exchange, "Content-Length");
     exchange->route = route_of(exchange);
+    exchange->counted = exchange->route == NULL || !exchange->route->own;
+    atomic_fetch_add(&exchange->server->asked, exchange->counted);
     // Who may not ask does not learn what there is.
     if (gate_pass(server->gate, exchange) && exchange->route == NULL)
         route_missing(exchange);
@@ -149,28 +168,17 @@ static bool make_room(struct exchange *exchange, size_t more)
     if (wanted <= exchange->reserved)
         return true;
     size_t room = (wanted + wanted / 2 + STEP) / STEP * STEP;
-    int64_t held = atomic_fetch_add(&server->body_bytes, (int64_t)(room - exchange->reserved));
-    size_t before = exchange->reserved;
-    exchange->reserved = room;
-    char *body = NULL;
-    if (held + (int64_t)(room - before) > (int64_t)server->options->queue_bytes)
+    if (!held_take(&server->held, room - exchange->reserved)) {
         answer_error(exchange, 429, "busy", NULL, "too many requests wait already; try again");
-    else if ((body = realloc(exchange->body, room + 1)) == NULL)
-        answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
+        return false;
+    }
+    exchange->reserved = room;
+    char *body = realloc(exchange->body, room + 1);
     if (body != NULL)
         exchange->body = body;
+    else
+        answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
     return body != NULL;
-}
-
-// A refused request keeps nothing.
-static void drop_body(struct exchange *exchange)
-{
-    exchange->refused = true;
-    free(exchange->body);
-    exchange->body = NULL;
-    exchange->size = 0;
-    atomic_fetch_sub(&exchange->server->body_bytes, (int64_t)exchange->reserved);
-    exchange->reserved = 0;
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t size)
@@ -181,8 +189,13 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
         exchange->body[exchange->size] = '\0';
         return MHD_YES;
     }
-    if (!exchange->refused)
-        drop_body(exchange);
+    // A refused request keeps nothing.
+    if (!exchange->refused) {
+        let_go(exchange);
+        exchange->refused = true;
+        exchange->discarded = exchange->size;
+        exchange->size = 0;
+    }
     exchange->discarded += size;
     // Who sends on and on is cut off.
     return exchange->discarded <= DISCARD ? MHD_YES : MHD_NO;
@@ -203,10 +216,23 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
-static enum MHD_Result queue_answer(struct exchange *exchange)
+// Large answers that nobody reads must not fill the memory. Small ones are bounded by the number of
+// connections.
+static void charge_answer(struct exchange *exchange)
 {
+    let_go(exchange);
+    size_t size = exchange->answer.length;
     if (exchange->answer.failed)
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the answer");
+    else if (size > STEP && held_take(&exchange->server->held, size))
+        exchange->reserved = size;
+    else if (size > STEP && !exchange->is_done)
+        answer_error(exchange, 429, "busy", NULL, "too many answers wait to be read; try again");
+}
+
+static enum MHD_Result queue_answer(struct exchange *exchange)
+{
+    charge_answer(exchange);
     struct MHD_Response *response;
     if (exchange->still != NULL) {
         // It is not changed; the interface lacks a const.
@@ -237,9 +263,12 @@ static enum MHD_Result begin(struct http *http, struct exchange *exchange)
 {
     exchange->begun = true;
     exchange->deadline = clock_now() + http->server->options->timeout_s * SECOND;
-    metrics_stage(STAGE_RECEIVE, clock_now() - exchange->began);
+    if (exchange->counted)
+        metrics_stage(STAGE_RECEIVE, clock_now() - exchange->began);
     if (exchange->status == 0)
         exchange->route->handle(exchange);
+    // Its pictures have bytes of their own by now, for which `reserved` goes on to stand.
+    drop_body(exchange);
     if (exchange->start == NULL)
         return queue_answer(exchange);
     links_work(http->links, link_of(exchange->connection), &exchange->gone);
@@ -296,11 +325,12 @@ static void completed(void *cookie, struct MHD_Connection *connection, void **co
     if (exchange == NULL)
         return;
     int64_t took = clock_now() - exchange->began;
-    // The client went away in the middle of its request.
+    // It ended in the middle of the request: by who is served, or for its slowness.
     if (exchange->status == 0)
-        exchange->status = 499;
-    metrics_stage(STAGE_TOTAL, took);
+        exchange->status = links_is_cut(http->links, link_of(connection)) ? 408 : 499;
     metrics_request(route_index(exchange->route), exchange->status);
+    if (exchange->counted)
+        metrics_answered(route_index(exchange->route), took);
     const union MHD_ConnectionInfo *client =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     access_log_write(exchange, client != NULL ? client->client_addr : NULL, took,
@@ -418,8 +448,8 @@ static void name_address(struct http *http)
     getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
                 NI_NUMERICHOST | NI_NUMERICSERV);
     bool six = strchr(host, ':') != NULL;
-    snprintf(http->address, sizeof http->address, "%s://%s%s%s:%s",
-             http->key != NULL ? "https" : "http", six ? "[" : "", host, six ? "]" : "", port);
+    snprintf(http->address, sizeof http->address, "%s://%s%s%s:%s", http->tls ? "https" : "http",
+             six ? "[" : "", host, six ? "]" : "", port);
 }
 
 static int open_listener(struct http *http, struct pipilo_error *err)
@@ -441,24 +471,6 @@ static int open_listener(struct http *http, struct pipilo_error *err)
     return 0;
 }
 
-// A file of TLS's, whole; the caller frees it. NULL after the failure.
-static char *read_pem(const char *path, struct pipilo_error *err)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = fopen(path, "re");
-    ssize_t length = file != NULL ? getdelim(&text, &size, '\0', file) : -1;
-    if (length < 0)
-        fail(err, file == NULL && errno == ENOENT ? PIPILO_ENOTFOUND : PIPILO_EIO, path,
-             file == NULL ? strerror(errno) : "it cannot be read");
-    if (file != NULL)
-        fclose(file);
-    if (length >= 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static int read_tls(struct http *http, struct pipilo_error *err)
 {
     const struct server_options *options = http->server->options;
@@ -466,9 +478,14 @@ static int read_tls(struct http *http, struct pipilo_error *err)
         return 0;
     if (options->tls_certificate == NULL || options->tls_key == NULL)
         return fail(err, PIPILO_EINVALID, "TLS", "a certificate and its key belong together");
-    http->certificate = read_pem(options->tls_certificate, err);
-    http->key = http->certificate != NULL ? read_pem(options->tls_key, err) : NULL;
-    return http->key != NULL ? 0 : err->code;
+    int result = tls_read(options->tls_certificate, options->tls_key, err);
+    http->tls = http->tls || result == 0;
+    return result;
+}
+
+int http_reload(struct http *http, struct pipilo_error *err)
+{
+    return read_tls(http, err);
 }
 
 static int start_daemon(struct http *http, struct pipilo_error *err)
@@ -476,7 +493,7 @@ static int start_daemon(struct http *http, struct pipilo_error *err)
     const struct server_options *options = http->server->options;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-    if (http->key != NULL)
+    if (http->tls)
         flags |= MHD_USE_TLS;
     struct MHD_OptionItem items[] = {
         { MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)ignore, NULL },
@@ -488,8 +505,7 @@ static int start_daemon(struct http *http, struct pipilo_error *err)
         { MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_BYTES, NULL },
         { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)completed, http },
         { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connected, http },
-        { http->key != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, http->certificate },
-        { MHD_OPTION_HTTPS_MEM_KEY, 0, http->key },
+        { http->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, tls_callback() },
         { MHD_OPTION_HTTPS_PRIORITIES, 0, priorities },
         { MHD_OPTION_END, 0, NULL },
     };
@@ -497,9 +513,9 @@ static int start_daemon(struct http *http, struct pipilo_error *err)
                                     items, MHD_OPTION_END);
     if (http->daemon != NULL)
         return 0;
-    return http->key != NULL ? fail(err, PIPILO_EINVALID, options->tls_certificate,
-                                    "TLS cannot be served with this certificate and key")
-                             : fail(err, PIPILO_EIO, options->listen, "serving did not start");
+    return http->tls ? fail(err, PIPILO_EINVALID, options->tls_certificate,
+                            "TLS cannot be served with this certificate and key")
+                     : fail(err, PIPILO_EIO, options->listen, "serving did not start");
 }
 
 int http_start(struct server *server, struct pipilo_error *err)
@@ -512,7 +528,7 @@ int http_start(struct server *server, struct pipilo_error *err)
     server->http = http;
     int result = read_tls(http, err);
     if (result == 0) {
-        http->links = links_create(http->key == NULL);
+        http->links = links_create(!http->tls);
         result = http->links != NULL ? open_listener(http, err)
                                      : fail(err, PIPILO_ENOMEM, "http", "no memory");
     }
@@ -552,7 +568,6 @@ void http_stop(struct http *http)
     else if (http->listener >= 0)
         close(http->listener);
     links_destroy(http->links);
-    free(http->certificate);
-    free(http->key);
+    tls_forget();
     free(http);
 }

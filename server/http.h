@@ -22,6 +22,9 @@ int http_start(struct server *server, struct pipilo_error *err);
 // "http://127.0.0.1:8080"; borrowed.
 const char *http_address(const struct http *http);
 
+// Reads the certificate and its key anew, where there are such; on failure those before stay.
+int http_reload(struct http *http, struct pipilo_error *err);
+
 // To be called every now and then: cuts off who is too slow.
 void http_watch(struct http *http);
 

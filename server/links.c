@@ -27,7 +27,8 @@ struct link {
     int64_t since;
     uint64_t moved;
     uint64_t received; // bytes of the connection when its last request was done
-    bool cut;
+    bool ended;        // here: nothing more is to be done with it
+    bool cut;          // it was for its slowness
     atomic_bool *gone; // in LINK_WORK: who wants to know
     struct link *next, *before;
 };
@@ -128,12 +129,22 @@ void links_moved(struct links *links, struct link *link, uint64_t bytes)
     pthread_mutex_unlock(&links->lock);
 }
 
+bool links_is_cut(struct links *links, const struct link *link)
+{
+    if (link == NULL)
+        return false;
+    pthread_mutex_lock(&links->lock);
+    bool cut = link->cut;
+    pthread_mutex_unlock(&links->lock);
+    return cut;
+}
+
 // Ends the connection under whoever reads or writes it: HTTP's own threads find the end of it and
 // tidy up.
 static void end(struct link *link)
 {
     shutdown(link->fd, SHUT_RDWR);
-    link->cut = true;
+    link->ended = true;
 }
 
 // The same with a word where one can be said.
@@ -146,12 +157,14 @@ static void cut(const struct links *links, struct link *link)
                                "\"code\": \"timeout\"}}\n";
     bool asking = link->state == LINK_BODY ||
                   (link->state == LINK_IDLE && received(link->fd) > link->received);
-    if (asking)
+    // One whose head is here is counted with its route.
+    if (asking && link->state == LINK_IDLE)
         metrics_request(METRIC_ROUTES - 1, 408);
     if (asking && links->plain)
         (void)!send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (asking || link->state == LINK_ANSWER)
         metrics_cut_off();
+    link->cut = true;
     end(link);
 }
 
@@ -179,7 +192,7 @@ void links_cut(struct links *links, bool all_idle)
     int64_t now = clock_now();
     pthread_mutex_lock(&links->lock);
     for (struct link *link = links->first; link != NULL; link = link->next) {
-        if (link->cut)
+        if (link->ended)
             continue;
         if (link->state == LINK_WORK) {
             if (link->gone != NULL && gone(link))

@@ -34,6 +34,9 @@ void links_work(struct links *links, struct link *link, atomic_bool *gone);
 // Bytes of the body that came, or of an answer that goes out.
 void links_moved(struct links *links, struct link *link, uint64_t bytes);
 
+// Whether links_cut has ended it. NULL is allowed.
+bool links_is_cut(struct links *links, const struct link *link);
+
 // Cuts off who is too slow or has gone; with `all_idle`, also who is between two requests.
 void links_cut(struct links *links, bool all_idle);
 

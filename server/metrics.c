@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <pipilo/pipilo.h>
 
@@ -19,7 +20,7 @@ struct histogram {
     _Atomic uint64_t in[BUCKETS + 1], nanoseconds;
 };
 
-static struct histogram stages[STAGES];
+static struct histogram stages[STAGES], routes[METRIC_ROUTES];
 static _Atomic uint64_t batches[BATCH_BUCKETS + 1], batch_pictures;
 static _Atomic uint64_t requests[METRIC_ROUTES][STATUSES];
 static _Atomic uint64_t item_errors[CODES];
@@ -35,15 +36,27 @@ static unsigned long long get(_Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-void metrics_stage(enum metric_stage stage, int64_t nanoseconds)
+static void add_time(struct histogram *histogram, int64_t nanoseconds)
 {
     int bucket = 0;
     if (nanoseconds < 0)
         nanoseconds = 0;
     while (bucket < BUCKETS && (double)nanoseconds > seconds[bucket] * 1e9)
         bucket++;
-    add(&stages[stage].in[bucket], 1);
-    add(&stages[stage].nanoseconds, (uint64_t)nanoseconds);
+    add(&histogram->in[bucket], 1);
+    add(&histogram->nanoseconds, (uint64_t)nanoseconds);
+}
+
+void metrics_stage(enum metric_stage stage, int64_t nanoseconds)
+{
+    add_time(&stages[stage], nanoseconds);
+}
+
+void metrics_answered(size_t route, int64_t nanoseconds)
+{
+    add_time(&stages[STAGE_TOTAL], nanoseconds);
+    if (route < METRIC_ROUTES)
+        add_time(&routes[route], nanoseconds);
 }
 
 void metrics_batch(size_t pictures)
@@ -88,23 +101,36 @@ static void one(struct text *text, const char *name, const char *kind, const cha
     text_addf(text, "pipilo_%s %llu\n", name, (unsigned long long)value);
 }
 
-static void write_stages(struct text *text)
+static void write_histogram(struct text *text, struct histogram *histogram, const char *name,
+                            const char *label, const char *value)
+{
+    unsigned long long sum = 0;
+    for (int b = 0; b <= BUCKETS; b++) {
+        char most[16] = "+Inf";
+        sum += get(&histogram->in[b]);
+        if (b < BUCKETS)
+            snprintf(most, sizeof most, "%g", seconds[b]);
+        text_addf(text, "pipilo_%s_bucket{%s=\"%s\",le=\"%s\"} %llu\n", name, label, value, most,
+                  sum);
+    }
+    text_addf(text, "pipilo_%s_sum{%s=\"%s\"} %.9f\n", name, label, value,
+              (double)get(&histogram->nanoseconds) / 1e9);
+    text_addf(text, "pipilo_%s_count{%s=\"%s\"} %llu\n", name, label, value, sum);
+}
+
+static void write_times(struct text *text, const char *(*route_name)(size_t route))
 {
     head(text, "stage_seconds", "histogram", "Time of a request or picture by stage.");
-    for (int s = 0; s < STAGES; s++) {
-        unsigned long long sum = 0;
-        for (int b = 0; b <= BUCKETS; b++) {
-            sum += get(&stages[s].in[b]);
-            if (b < BUCKETS)
-                text_addf(text, "pipilo_stage_seconds_bucket{stage=\"%s\",le=\"%g\"} %llu\n",
-                          stage_names[s], seconds[b], sum);
-            else
-                text_addf(text, "pipilo_stage_seconds_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n",
-                          stage_names[s], sum);
-        }
-        text_addf(text, "pipilo_stage_seconds_sum{stage=\"%s\"} %.9f\n", stage_names[s],
-                  (double)get(&stages[s].nanoseconds) / 1e9);
-        text_addf(text, "pipilo_stage_seconds_count{stage=\"%s\"} %llu\n", stage_names[s], sum);
+    for (int s = 0; s < STAGES; s++)
+        write_histogram(text, &stages[s], "stage_seconds", "stage", stage_names[s]);
+    head(text, "request_seconds", "histogram",
+         "Time of a request by route, from its first line to the last byte of its answer.");
+    for (size_t r = 0; r < METRIC_ROUTES; r++) {
+        bool asked = false;
+        for (int b = 0; b <= BUCKETS; b++)
+            asked = asked || get(&routes[r].in[b]) > 0;
+        if (asked)
+            write_histogram(text, &routes[r], "request_seconds", "route", route_name(r));
     }
 }
 
@@ -169,7 +195,7 @@ static void write_library(struct text *text)
 void metrics_write(struct text *text, const char *(*route_name)(size_t route))
 {
     write_requests(text, route_name);
-    write_stages(text);
+    write_times(text, route_name);
     write_batches(text);
     one(text, "cut_off_total", "counter", "Connections cut for being too slow.", get(&cut_off));
     write_library(text);

@@ -14,7 +14,7 @@ enum metric_stage {
     STAGE_QUEUE,   // a picture waits for a place
     STAGE_EMBED,   // decode, resize, inference
     STAGE_STORE,   // a search or another use of the store, its queue included
-    STAGE_TOTAL,   // from the request line to the last byte of the answer
+    STAGE_TOTAL,   // from the request line to the last byte of the answer: metrics_answered
     STAGES,
 };
 
@@ -23,6 +23,7 @@ enum { METRIC_ROUTES = 40 };
 void metrics_stage(enum metric_stage stage, int64_t nanoseconds);
 void metrics_batch(size_t pictures); // of one run
 void metrics_request(size_t route, int status);
+void metrics_answered(size_t route, int64_t nanoseconds);
 void metrics_item_error(int code); // of a picture
 void metrics_cut_off(void);        // a client that was too slow
 

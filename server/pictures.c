@@ -45,6 +45,7 @@ struct pictures *pictures_create(struct exchange *exchange, struct room *room)
     pictures->exchange = exchange;
     pictures->model = room_info(room);
     pictures->job.room = room;
+    pictures->job.model = pictures->model;
     exchange->work = pictures;
     exchange->forget = forget;
     exchange->model = pictures->model->name;
@@ -88,7 +89,7 @@ bool pictures_add(struct pictures *pictures, const void *data, size_t size, cons
     if (pipilo_value_create_image(&value, data, size, NULL) < 0)
         return no_memory(pictures->exchange);
     pictures->urls[pictures->count] = NULL;
-    pictures->names[pictures->count] = name != NULL ? strdup(name) : NULL;
+    pictures->names[pictures->count] = name != NULL ? text_clean(name) : NULL;
     pictures->pictures[pictures->count++] = value;
     return true;
 }
@@ -140,6 +141,7 @@ static void fetched(struct fetch_job *job)
 {
     struct pictures *pictures =
         (struct pictures *)((char *)job - offsetof(struct pictures, fetching));
+    pictures->exchange->reserved += job->bytes;
     // Without memory for an error value there is None, which is no picture either.
     for (size_t i = 0; i < pictures->count; i++)
         if (pictures->pictures[i] == NULL)
@@ -158,6 +160,8 @@ static void start(struct exchange *exchange)
                                              .urls = pictures->urls,
                                              .results = pictures->pictures,
                                              .deadline = exchange->deadline,
+                                             .gone = &exchange->gone,
+                                             .held = &exchange->server->held,
                                              .done = fetched };
     if (fetch_submit(exchange->server->fetcher, &pictures->fetching))
         return;
@@ -197,13 +201,8 @@ const float *pictures_vector(const struct pictures *pictures, size_t index,
     struct pipilo_tensor view;
     const pipilo_value *result = pictures->results[index];
     const struct pipilo_error *why = result != NULL ? pipilo_value_error(result) : NULL;
-    bool vector = result != NULL && pipilo_value_tensor(result, &view) && view.dtype == PIPILO_F32;
-    if (vector && view.shape[0] == pictures->model->dim)
+    if (result != NULL && pipilo_value_tensor(result, &view))
         return view.data;
-    if (vector) {
-        *err = (struct pipilo_error){ PIPILO_EBUSY, "", "the model was replaced; ask again" };
-        return NULL;
-    }
     *err = why != NULL ? *why : (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory" };
     return NULL;
 }

@@ -1,6 +1,7 @@
 // pipelines.c: pipelines by name and by text, and their runs (see pipelines.h).
 #include "pipelines.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,14 +17,17 @@ enum { MOST_NAMED = 8, MOST_ACTIVE = 8, MOST_JOBS = 256, TEXT_BYTES = 64 << 10 }
 
 struct named {
     char *name;
-    pipilo_pipeline *pipeline;
+    const char *text;
+    pipilo_pipeline *pipeline; // guarded by the lock
 };
 
 struct pipelines {
     struct runner *runner;
     struct embedder *embedder;
+    struct held *held;
     struct named named[MOST_NAMED];
     size_t named_count;
+    pthread_mutex_t lock;
     _Atomic int64_t jobs; // submitted and not done
     _Atomic int active;   // runs
 
@@ -56,6 +60,16 @@ static const char *model_of(pipilo_value *const *positional, size_t positional_c
     return NULL;
 }
 
+// Whether a call of it names a model, which may be a path.
+static bool names_a_model(const struct pipilo_operator *op)
+{
+    for (const struct pipilo_param *param = op->params; param != NULL && param->name != NULL;
+         param++)
+        if (strncmp(param->name, "model", 5) == 0)
+            return true;
+    return false;
+}
+
 // What a request's text may call.
 static int allowed_callable(void *cookie, pipilo_callable **out, const char *name,
                             pipilo_value *const *positional, size_t positional_count,
@@ -66,7 +80,7 @@ static int allowed_callable(void *cookie, pipilo_callable **out, const char *nam
     const struct pipilo_operator *op = pipilo_operator_find(name);
     if (op != NULL && (op->flags & PIPILO_OP_WRITES))
         return fail(err, PIPILO_EINVALID, "ops.%s touches files, which a request may not", name);
-    if (op == NULL || strcmp(name, "image_embedding.timm") != 0)
+    if (op == NULL || !names_a_model(op))
         return pipilo_callable_create(out, name, positional, positional_count, keywords, values,
                                       keyword_count, err);
     const char *model = model_of(positional, positional_count, keywords, values, keyword_count);
@@ -74,11 +88,12 @@ static int allowed_callable(void *cookie, pipilo_callable **out, const char *nam
         return fail(err, PIPILO_EINVALID,
                     "in a request ops.%s takes the name of a model that is served, and no more",
                     name);
-    const struct room *room = embedder_find(pipelines->embedder, model);
+    struct room *room = embedder_find(pipelines->embedder, model);
     if (room == NULL)
         return fail(err, PIPILO_ENOTFOUND, "no model '%.100s' is served; GET /v1/models lists them",
                     model);
-    return room_callable(room, out, err);
+    *out = room_callable(room, name);
+    return *out != NULL ? 0 : fail(err, PIPILO_EINVALID, "a request may not call ops.%s", name);
 }
 
 int pipelines_parse(const struct pipelines *pipelines, const char *text, pipilo_pipeline **out,
@@ -101,33 +116,37 @@ static int own_callable(void *cookie, pipilo_callable **out, const char *name,
 {
     const struct pipelines *pipelines = cookie;
     const char *model = model_of(positional, positional_count, keywords, values, keyword_count);
-    const struct room *room = strcmp(name, "image_embedding.timm") == 0 && model != NULL
-                                  ? embedder_find(pipelines->embedder, model)
-                                  : NULL;
-    if (room != NULL)
-        return room_callable(room, out, err);
+    struct room *room = model != NULL ? embedder_find(pipelines->embedder, model) : NULL;
+    *out = room != NULL ? room_callable(room, name) : NULL;
+    if (*out != NULL)
+        return 0;
     return pipilo_callable_create(out, name, positional, positional_count, keywords, values,
                                   keyword_count, err);
+}
+
+static int parse_own(struct pipelines *pipelines, const char *text, pipilo_pipeline **out,
+                     struct pipilo_error *err)
+{
+    struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
+    options.callable = own_callable;
+    options.cookie = pipelines;
+    return pipilo_pipeline_parse_with(out, text, &options, err);
 }
 
 int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pipilo_error *err)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
     size_t length = strspn(assignment, letters);
-    options.callable = own_callable;
-    options.cookie = pipelines;
     if (length == 0 || assignment[length] != '=' || length > 64 ||
-        pipelines->named_count == MOST_NAMED ||
-        pipelines_find(pipelines, assignment, length) != NULL)
+        pipelines->named_count == MOST_NAMED || pipelines_have(pipelines, assignment, length))
         return fail(err, PIPILO_EINVALID,
                     "--pipeline takes NAME=PIPELINE, a name of letters, digits, _ and - that is "
                     "not there yet, not '%.100s'",
                     assignment);
     struct named *named = &pipelines->named[pipelines->named_count];
-    int result =
-        pipilo_pipeline_parse_with(&named->pipeline, assignment + length + 1, &options, err);
+    named->text = assignment + length + 1;
+    int result = parse_own(pipelines, named->text, &named->pipeline, err);
     if (result < 0)
         return result;
     named->name = strndup(assignment, length);
@@ -139,14 +158,51 @@ int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pi
     return 0;
 }
 
-pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *name, size_t length)
+int pipelines_reload(struct pipelines *pipelines, struct pipilo_error *err)
 {
+    struct pipilo_error why = { 0 };
+    int result = 0;
     for (size_t i = 0; i < pipelines->named_count; i++) {
-        const struct named *named = &pipelines->named[i];
-        if (strncmp(named->name, name, length) == 0 && named->name[length] == '\0')
-            return named->pipeline;
+        struct named *named = &pipelines->named[i];
+        pipilo_pipeline *made = NULL;
+        if (parse_own(pipelines, named->text, &made, &why) < 0) {
+            if (result == 0)
+                result = fail(err, why.code, "%s: %.300s", named->name, why.message);
+            continue;
+        }
+        pthread_mutex_lock(&pipelines->lock);
+        pipilo_pipeline *before = named->pipeline;
+        named->pipeline = made;
+        pthread_mutex_unlock(&pipelines->lock);
+        pipilo_pipeline_unref(&before);
     }
-    return NULL;
+    return result;
+}
+
+// Its place, or the number of all.
+static size_t place_of(const struct pipelines *pipelines, const char *name, size_t length)
+{
+    size_t i = 0;
+    while (i < pipelines->named_count && (strncmp(pipelines->named[i].name, name, length) != 0 ||
+                                          pipelines->named[i].name[length] != '\0'))
+        i++;
+    return i;
+}
+
+bool pipelines_have(const struct pipelines *pipelines, const char *name, size_t length)
+{
+    return place_of(pipelines, name, length) < pipelines->named_count;
+}
+
+pipilo_pipeline *pipelines_find(struct pipelines *pipelines, const char *name, size_t length)
+{
+    size_t place = place_of(pipelines, name, length);
+    if (place == pipelines->named_count)
+        return NULL;
+    pthread_mutex_lock(&pipelines->lock);
+    pipilo_pipeline *pipeline = pipilo_pipeline_ref(pipelines->named[place].pipeline);
+    pthread_mutex_unlock(&pipelines->lock);
+    return pipeline;
 }
 
 // --- runs ----------------------------------------------------------------------------------------
@@ -159,6 +215,8 @@ void pipelines_free_item(struct pipeline_item *item)
         pipilo_value_unref(&item->inputs[i]);
     free(item->inputs);
     text_reset(&item->rows);
+    if (item->held > 0)
+        held_give(item->owner->held, item->held);
     free(item);
 }
 
@@ -183,18 +241,33 @@ static void end_item(struct pipelines *pipelines, struct pipeline_item *item)
         end_job(pipelines, job);
 }
 
+// An answer that grows past all bounds is not finished: a few bytes of a picture can be millions of
+// numbers.
+static void count_rows(struct pipeline_item *item)
+{
+    struct pipeline_job *job = item->job;
+    size_t more = item->rows.capacity - item->held;
+    if (item->rows.failed || job->held + more > TEXT_CEILING) {
+        item->error = (struct pipilo_error){ PIPILO_ELIMIT, "", "the answer is too large" };
+    } else if (!held_take(item->owner->held, more)) {
+        item->error =
+            (struct pipilo_error){ PIPILO_EBUSY, "", "too many answers wait already; try again" };
+    } else {
+        item->held += more;
+        job->held += more;
+    }
+}
+
 static void take_row(struct running *running, const pipilo_row *row)
 {
     struct pipeline_item *item = (struct pipeline_item *)running;
-    if (item->job == NULL)
+    if (item->job == NULL || item->error.code < 0)
         return;
+    item->job->row(item, row);
     if (item->error.code == 0)
-        item->job->row(item, row);
-    // An answer that grows past all bounds is not finished.
-    if (item->rows.failed && item->error.code == 0) {
-        item->error = (struct pipilo_error){ PIPILO_ELIMIT, "", "the answer is too large" };
+        count_rows(item);
+    if (item->error.code < 0)
         pipilo_run_cancel(running->run);
-    }
 }
 
 static void run_ended(struct running *running, const struct pipilo_error *err)
@@ -287,19 +360,23 @@ bool pipelines_submit(struct pipelines *pipelines, struct pipeline_job *job)
     job->next = NULL;
     job->begun = 0;
     job->left = job->count;
+    job->held = 0;
     job->errand.call = admit;
     runner_call(pipelines->runner, &job->errand);
     return true;
 }
 
-struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder)
+struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder,
+                                   struct held *held)
 {
     struct pipelines *pipelines = calloc(1, sizeof *pipelines);
     if (pipelines == NULL)
         return NULL;
     pipelines->runner = runner;
     pipelines->embedder = embedder;
+    pipelines->held = held;
     pipelines->end = &pipelines->first;
+    pthread_mutex_init(&pipelines->lock, NULL);
     runner_add_tick(runner, (struct runner_tick){ tick, pipelines });
     return pipelines;
 }
@@ -318,9 +395,12 @@ bool pipelines_stop(struct pipelines *pipelines, int64_t patience)
 
 void pipelines_destroy(struct pipelines *pipelines)
 {
-    for (size_t i = 0; pipelines != NULL && i < pipelines->named_count; i++) {
+    if (pipelines == NULL)
+        return;
+    for (size_t i = 0; i < pipelines->named_count; i++) {
         free(pipelines->named[i].name);
         pipilo_pipeline_unref(&pipelines->named[i].pipeline);
     }
+    pthread_mutex_destroy(&pipelines->lock);
     free(pipelines);
 }

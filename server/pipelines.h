@@ -1,8 +1,9 @@
 // pipelines.h: pipelines that requests run: those loaded at the start, by name, and those that a
 // request brings as text.
 //
-// A text from a request may call operators that touch no file, and image_embedding.timm with the
-// name of a model that is served and nothing else: its settings are the server's.
+// A text from a request may call operators that touch no file, and image_embedding.timm and
+// image_preprocess with the name of a model that is served and nothing else: its settings are the
+// server's.
 //
 // Threads: pipelines_submit from any; a job's `done` is called on the runner's thread.
 #ifndef SERVER_PIPELINES_H
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 
 #include "embedder.h"
+#include "held.h"
 #include "runner.h"
 #include "text.h"
 
@@ -24,6 +26,7 @@ struct pipeline_item {
     pipilo_value **inputs;    // as many as the pipeline takes
     size_t input_count;
     struct text rows;          // what the job's `row` added
+    size_t held;               // bytes of them that are counted
     struct pipilo_error error; // code 0: it ended well
     bool ended;
 };
@@ -43,17 +46,24 @@ struct pipeline_job {
     struct errand errand;
     struct pipeline_job *next;
     size_t begun, left;
+    size_t held; // bytes of all its rows
 };
 
-// NULL: no memory. Neither the runner nor the embedder is destroyed with it.
-struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder);
+// NULL: no memory. What it is given is not destroyed with it; `held` bounds the rows of all jobs.
+struct pipelines *pipelines_create(struct runner *runner, struct embedder *embedder,
+                                   struct held *held);
 void pipelines_destroy(struct pipelines *pipelines); // no job may be under way; NULL is allowed
 
 // "NAME=TEXT", before requests come. Errors: PIPILO_EINVALID, and those of the text.
 int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pipilo_error *err);
 
-// The pipeline of that name (`length` bytes; borrowed), or NULL.
-pipilo_pipeline *pipelines_find(const struct pipelines *pipelines, const char *name, size_t length);
+// Makes all of them anew, with the models as they are served now. One that fails stays as it was:
+// the first failure is the result. Errors: as pipelines_add.
+int pipelines_reload(struct pipelines *pipelines, struct pipilo_error *err);
+
+// The pipeline of that name (`length` bytes; a reference of the caller's), or NULL.
+pipilo_pipeline *pipelines_find(struct pipelines *pipelines, const char *name, size_t length);
+bool pipelines_have(const struct pipelines *pipelines, const char *name, size_t length);
 
 // A request's text as a pipeline of the caller's. Errors: PIPILO_EPIPELINE, PIPILO_EINVALID for
 // what is not allowed.

@@ -63,17 +63,21 @@ static void add_int(struct arguments *arguments, const char *keyword, int64_t nu
                      pipilo_value_create_int(&arguments->values[arguments->count], number, NULL));
 }
 
-static int create(const struct room *room, const char *name, struct arguments *arguments,
-                  pipilo_callable **out, struct pipilo_error *err)
+// How vectors are made.
+static void add_settings(struct arguments *arguments, const struct embedder_options *options)
 {
-    const struct embedder_options *options = room->options;
     add_text(arguments, "precision", options->precision);
-    add_text(arguments, "exif", options->exif);
     add_text(arguments, "device", options->device);
-    add_flag(arguments, "fast", options->fast);
     add_flag(arguments, "normalize", options->normalize);
     add_int(arguments, "threads", options->threads);
     add_int(arguments, "batch", options->batch);
+}
+
+static int create(const struct room *room, const char *name, struct arguments *arguments,
+                  pipilo_callable **out, struct pipilo_error *err)
+{
+    add_text(arguments, "exif", room->options->exif);
+    add_flag(arguments, "fast", room->options->fast);
     int result = arguments->result;
     if (result < 0)
         *err = (struct pipilo_error){ result, "", "no memory" };
@@ -85,44 +89,22 @@ static int create(const struct room *room, const char *name, struct arguments *a
     return result;
 }
 
-int room_callable(const struct room *room, pipilo_callable **out, struct pipilo_error *err)
+static const char *const callable_names[2] = { "image_embedding.timm", "image_preprocess" };
+
+pipilo_callable *room_callable(struct room *room, const char *name)
 {
-    struct arguments arguments = { 0 };
-    add_text(&arguments, "model_name", room->spec);
-    return create(room, "image_embedding.timm", &arguments, out, err);
+    pipilo_callable *callable = NULL;
+    pthread_mutex_lock(&room->lock);
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name, callable_names[i]) == 0)
+            callable = pipilo_callable_ref(room->callables[i]);
+    pthread_mutex_unlock(&room->lock);
+    return callable;
 }
 
-int room_writer(const struct room *room, const char *path, pipilo_callable **out,
-                struct pipilo_error *err)
-{
-    struct arguments arguments = { 0 };
-    add_text(&arguments, "path", path);
-    add_text(&arguments, "model", room->spec);
-    add_flag(&arguments, "update", true);
-    add_flag(&arguments, "thumbnails", true);
-    return create(room, "write_sqlite", &arguments, out, err);
-}
-
-int room_items(pipilo_callable **out, struct pipilo_error *err)
-{
-    return pipilo_callable_create_from(out, &items_operator, NULL, NULL, err);
-}
-
-// What the names in the pipeline's text stand for.
-static int own_callable(void *cookie, pipilo_callable **out, const char *name,
-                        pipilo_value *const *positional, size_t positional_count,
-                        const char *const *keywords, pipilo_value *const *values,
-                        size_t keyword_count, struct pipilo_error *err)
-{
-    (void)positional, (void)positional_count, (void)keywords, (void)values, (void)keyword_count;
-    if (strcmp(name, "items") == 0)
-        return room_items(out, err);
-    return room_callable(cookie, out, err);
-}
-
-// The model as it is now: what is known of it, and the pipeline that embeds with it.
-static int load(const struct room *room, struct pipilo_model_info **info,
-                pipilo_pipeline **pipeline, struct pipilo_error *err)
+// What is known of the model as its files are now.
+static int describe(struct pipilo_model_info **out, const struct room *room,
+                    struct pipilo_error *err)
 {
     const struct embedder_options *options = room->options;
     struct pipilo_model_settings settings = PIPILO_MODEL_SETTINGS_INIT;
@@ -131,27 +113,128 @@ static int load(const struct room *room, struct pipilo_model_info **info,
     settings.device = options->device;
     settings.fast = options->fast;
     settings.normalize = options->normalize;
-    int result = pipilo_model_show(info, room->spec, &settings, err);
-    if (result < 0)
-        return result;
+    return pipilo_model_show(out, room->spec, &settings, err);
+}
+
+// A writer reads the model's files itself: what it writes into a store must be what is served.
+static int still_served(const struct room *room, const struct pipilo_model_info *model,
+                        struct pipilo_error *err)
+{
+    struct pipilo_model_info *now = NULL;
+    int result = describe(&now, room, err);
+    if (result == 0 && strcmp(now->fingerprint, model->fingerprint) != 0) {
+        result = PIPILO_EMISMATCH;
+        *err = (struct pipilo_error){ result, "",
+                                      "the model's files have changed since it was read; SIGHUP "
+                                      "has the server read them anew" };
+    }
+    pipilo_free(now);
+    return result;
+}
+
+int room_writer(const struct room *room, const struct pipilo_model_info *model, const char *path,
+                bool update, pipilo_callable **out, struct pipilo_error *err)
+{
+    struct arguments arguments = { 0 };
+    add_text(&arguments, "path", path);
+    add_text(&arguments, "model", room->spec);
+    add_flag(&arguments, update ? "update" : "append", true);
+    add_flag(&arguments, "thumbnails", true);
+    add_settings(&arguments, room->options);
+    int result = create(room, "write_sqlite", &arguments, out, err);
+    if (result == 0 && (result = still_served(room, model, err)) < 0)
+        pipilo_callable_unref(out);
+    return result;
+}
+
+int room_items(pipilo_callable **out, struct pipilo_error *err)
+{
+    return pipilo_callable_create_from(out, &items_operator, NULL, NULL, err);
+}
+
+// A model that was read, whole.
+struct loaded {
+    const struct room *room;
+    struct pipilo_model_info *info;
+    pipilo_callable *callables[2];
+    pipilo_pipeline *pipeline;
+};
+
+static void unload(struct loaded *loaded)
+{
+    pipilo_free(loaded->info);
+    for (int i = 0; i < 2; i++)
+        pipilo_callable_unref(&loaded->callables[i]);
+    pipilo_pipeline_unref(&loaded->pipeline);
+}
+
+// What the names in the pipeline's text stand for.
+static int own_callable(void *cookie, pipilo_callable **out, const char *name,
+                        pipilo_value *const *positional, size_t positional_count,
+                        const char *const *keywords, pipilo_value *const *values,
+                        size_t keyword_count, struct pipilo_error *err)
+{
+    const struct loaded *loaded = cookie;
+    (void)positional, (void)positional_count, (void)keywords, (void)values, (void)keyword_count;
+    if (strcmp(name, "items") == 0)
+        return room_items(out, err);
+    *out = pipilo_callable_ref(loaded->callables[0]);
+    return 0;
+}
+
+static int load_callables(struct loaded *out, struct pipilo_error *err)
+{
+    int result = 0;
+    for (int i = 0; result == 0 && i < 2; i++) {
+        struct arguments arguments = { 0 };
+        add_text(&arguments, "model_name", out->room->spec);
+        if (i == 0)
+            add_settings(&arguments, out->room->options);
+        result = create(out->room, callable_names[i], &arguments, &out->callables[i], err);
+    }
+    return result;
+}
+
+// The model as it is now: what is known of it, and the pipeline that embeds with it.
+static int load(struct loaded *out, struct pipilo_error *err)
+{
     struct pipilo_parse_options parsing = PIPILO_PARSE_OPTIONS_INIT;
     parsing.callable = own_callable;
-    parsing.cookie = (void *)(uintptr_t)room;
-    return pipilo_pipeline_parse_with(pipeline,
+    parsing.cookie = out;
+    int result = describe(&out->info, out->room, err);
+    if (result < 0)
+        return result;
+    result = load_callables(out, err);
+    // It has been replaced between the two.
+    if (result == 0)
+        result = still_served(out->room, out->info, err);
+    if (result < 0)
+        return result;
+    return pipilo_pipeline_parse_with(&out->pipeline,
                                       "pipe.input('list').flat_map('list', 'picture', ops.items())"
                                       ".map('picture', 'vector', ops.model()).output('vector')",
                                       &parsing, err);
 }
 
+static size_t batch_of(const struct room *room, const struct pipilo_model_info *info)
+{
+    size_t batch = room->options->batch > 0 ? (size_t)room->options->batch : info->batch;
+    return batch < 1 ? 1 : batch < MOST_BATCH ? batch : MOST_BATCH;
+}
+
 static int open_model(struct room *room, struct pipilo_error *err)
 {
-    struct pipilo_model_info *info = NULL;
-    int result = load(room, &info, &room->pipeline, err);
-    atomic_store(&room->info, info);
-    if (result < 0)
+    struct loaded loaded = { .room = room };
+    int result = load(&loaded, err);
+    if (result < 0) {
+        unload(&loaded);
         return result;
-    size_t batch = room->options->batch > 0 ? (size_t)room->options->batch : info->batch;
-    room->batch = batch < 1 ? 1 : batch < MOST_BATCH ? batch : MOST_BATCH;
+    }
+    atomic_store(&room->info, loaded.info);
+    memcpy(room->callables, loaded.callables, sizeof room->callables);
+    room->pipeline = loaded.pipeline;
+    room->serving = loaded.info;
+    room->batch = batch_of(room, loaded.info);
     room->created = time(NULL);
     return 0;
 }
@@ -160,43 +243,57 @@ static int open_model(struct room *room, struct pipilo_error *err)
 struct swap {
     struct errand errand;
     struct room *room;
+    struct pipilo_model_info *info;
     pipilo_pipeline *pipeline;
 };
 
 static void swap(struct errand *errand)
 {
     struct swap *swap = (struct swap *)errand;
-    pipilo_pipeline_unref(&swap->room->pipeline);
-    swap->room->pipeline = swap->pipeline;
+    struct room *room = swap->room;
+    pipilo_pipeline_unref(&room->pipeline);
+    room->pipeline = swap->pipeline;
+    room->serving = swap->info;
+    room->batch = batch_of(room, swap->info);
     free(swap);
+}
+
+static void replace(struct room *room, struct loaded *loaded, struct swap *step,
+                    struct retired *retired)
+{
+    *retired = (struct retired){ room->retired, atomic_load(&room->info) };
+    room->retired = retired;
+    *step = (struct swap){ { .call = swap }, room, loaded->info, loaded->pipeline };
+    atomic_store(&room->info, loaded->info);
+    pipilo_callable *before[2];
+    pthread_mutex_lock(&room->lock);
+    memcpy(before, room->callables, sizeof before);
+    memcpy(room->callables, loaded->callables, sizeof before);
+    pthread_mutex_unlock(&room->lock);
+    for (int i = 0; i < 2; i++)
+        pipilo_callable_unref(&before[i]);
+    runner_call(embedder_runner(room->embedder), &step->errand);
 }
 
 int room_reload(struct room *room, bool *changed, struct pipilo_error *err)
 {
-    struct pipilo_model_info *info = NULL, *before = atomic_load(&room->info);
+    struct loaded loaded = { .room = room };
     struct swap *step = calloc(1, sizeof *step);
     struct retired *retired = calloc(1, sizeof *retired);
     int result = step != NULL && retired != NULL ? 0 : PIPILO_ENOMEM;
     if (result == 0)
-        result = load(room, &info, &step->pipeline, err);
+        result = load(&loaded, err);
     else
         *err = (struct pipilo_error){ result, "", "no memory" };
-    *changed = result == 0 && strcmp(info->fingerprint, before->fingerprint) != 0;
-    if (!*changed) {
-        if (step != NULL)
-            pipilo_pipeline_unref(&step->pipeline);
-        pipilo_free(info);
-        free(step);
-        free(retired);
-        return result;
+    *changed = result == 0 && strcmp(loaded.info->fingerprint, room_info(room)->fingerprint) != 0;
+    if (*changed) {
+        replace(room, &loaded, step, retired);
+        return 0;
     }
-    *retired = (struct retired){ room->retired, before };
-    room->retired = retired;
-    step->errand.call = swap;
-    step->room = room;
-    atomic_store(&room->info, info);
-    runner_call(embedder_runner(room->embedder), &step->errand);
-    return 0;
+    unload(&loaded);
+    free(step);
+    free(retired);
+    return result;
 }
 
 void room_close(struct room **slot)
@@ -206,6 +303,9 @@ void room_close(struct room **slot)
     if (room == NULL)
         return;
     pipilo_pipeline_unref(&room->pipeline);
+    for (int i = 0; i < 2; i++)
+        pipilo_callable_unref(&room->callables[i]);
+    pthread_mutex_destroy(&room->lock);
     while (room->retired != NULL) {
         struct retired *next = room->retired->next;
         pipilo_free(room->retired->info);
@@ -221,8 +321,10 @@ int room_open(struct room **out, struct embedder *embedder, const struct embedde
               const char *spec, struct pipilo_error *err)
 {
     struct room *room = calloc(1, sizeof *room);
-    if (room != NULL)
+    if (room != NULL) {
+        pthread_mutex_init(&room->lock, NULL);
         room->spec = strdup(spec);
+    }
     if (room == NULL || room->spec == NULL) {
         room_close(&room);
         *err = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory for another model" };

@@ -2,6 +2,7 @@
 #ifndef SERVER_ROOM_H
 #define SERVER_ROOM_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "embedder.h"
@@ -15,14 +16,17 @@ struct room {
     const struct embedder_options *options;
     char *spec;
     struct pipilo_model_info *_Atomic info;
-    pipilo_pipeline *pipeline;
-    size_t batch;
     int64_t created;
-    struct retired *retired; // of the thread that reloads
-    _Atomic int64_t waiting; // pictures submitted and not yet in a run
+    pthread_mutex_t lock;          // guards the next
+    pipilo_callable *callables[2]; // the model as pipelines call it, and what it sees of a picture
+    struct retired *retired;       // of the thread that reloads
+    _Atomic int64_t waiting;       // pictures submitted and not yet in a run
     _Atomic int64_t last_good;
 
-    // The runner's thread only.
+    // The runner's thread only, once there are jobs.
+    pipilo_pipeline *pipeline;
+    const struct pipilo_model_info *serving; // what the pipeline's vectors are of
+    size_t batch;
     struct embed_job *jobs; // all, in the order in which their next turns come
     struct embed_job *last;
     struct group *groups;

@@ -42,22 +42,23 @@ static void metrics(struct exchange *exchange)
     struct text *text = &exchange->answer;
     metrics_write(text, route_name);
     gauge(text, "connections", "Connections open.", atomic_load(&server->connections));
-    gauge(text, "requests_under_way", "Requests begun and not answered.",
-          atomic_load(&server->exchanges));
-    gauge(text, "queue_bytes", "Bodies of requests held in memory.",
-          atomic_load(&server->body_bytes));
-    gauge(text, "queue_limit_bytes", "The most they may hold.",
-          (long long)server->options->queue_bytes);
+    gauge(text, "requests_under_way", "Requests begun and not answered, but for these of its own.",
+          atomic_load(&server->asked));
+    gauge(text, "queue_bytes", "Bodies and answers held in memory.",
+          atomic_load(&server->held.bytes));
+    gauge(text, "queue_limit_bytes", "The most they may hold.", (long long)server->held.most);
     text_add(text, "# HELP pipilo_waiting_pictures Pictures that wait for a model.\n"
                    "# TYPE pipilo_waiting_pictures gauge\n");
     const struct room *room;
-    for (size_t i = 0; (room = embedder_room(server->embedder, i)) != NULL; i++)
-        text_addf(text, "pipilo_waiting_pictures{model=\"%zu\"} %lld\n", i,
-                  (long long)room_waiting(room));
+    for (size_t i = 0; (room = embedder_room(server->embedder, i)) != NULL; i++) {
+        text_add(text, "pipilo_waiting_pictures{model=");
+        text_add_label(text, room_info(room)->name);
+        text_addf(text, ",place=\"%zu\"} %lld\n", i, (long long)room_waiting(room));
+    }
     exchange->status = 200;
     exchange->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
-const struct route route_live = { "GET", "/health/live", live, .open = true };
-const struct route route_ready = { "GET", "/health/ready", ready, .open = true };
-const struct route route_metrics = { "GET", "/metrics", metrics };
+const struct route route_live = { "GET", "/health/live", live, .open = true, .own = true };
+const struct route route_ready = { "GET", "/health/ready", ready, .open = true, .own = true };
+const struct route route_metrics = { "GET", "/metrics", metrics, .own = true };

@@ -94,7 +94,7 @@ static void list_work(struct shelf_job *job, struct shelf *shelf, const struct p
     struct exchange *exchange = job->exchange;
     const struct wanted *wanted = (struct wanted *)job;
     struct text *text = &exchange->answer;
-    const struct pipilo_model_info *model = room_info(shelf_room(shelf));
+    const struct pipilo_model_info *model = shelf_model(shelf);
     struct pipilo_error why = { 0 };
     struct pipilo_store_row row;
     int64_t rows = rows_of(shelf), end = wanted->first + wanted->count;
@@ -204,7 +204,7 @@ static void vectors_work(struct shelf_job *job, struct shelf *shelf, const struc
 {
     struct exchange *exchange = job->exchange;
     const struct wanted *wanted = (struct wanted *)job;
-    size_t dim = room_info(shelf_room(shelf))->dim;
+    size_t dim = shelf_model(shelf)->dim;
     int64_t rows = rows_of(shelf), left = rows > wanted->first ? rows - wanted->first : 0;
     size_t count = (size_t)(left < wanted->count ? left : wanted->count);
     struct pipilo_error why = { 0 };

@@ -10,4 +10,4 @@ static void handle(struct exchange *exchange)
     exchange->still_size = openapi_file.size;
 }
 
-const struct route route_openapi = { "GET", "/openapi.json", handle, .open = true };
+const struct route route_openapi = { "GET", "/openapi.json", handle, .open = true, .own = true };

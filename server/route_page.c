@@ -36,5 +36,5 @@ static void asset(struct exchange *exchange)
     answer_file(exchange, exchange->path + strlen("/page/"));
 }
 
-const struct route route_page = { "GET", "/", page, .open = true };
-const struct route route_asset = { "GET", "/page/*", asset, .open = true };
+const struct route route_page = { "GET", "/", page, .open = true, .own = true };
+const struct route route_asset = { "GET", "/page/*", asset, .open = true, .own = true };

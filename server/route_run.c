@@ -213,12 +213,10 @@ static struct work *create(struct exchange *exchange)
 static bool find_pipeline(struct exchange *exchange, struct work *work, const char *text)
 {
     struct pipilo_error err = { 0 };
-    const struct pipelines *pipelines = exchange->server->pipelines;
-    pipilo_pipeline *named = pipelines_find(pipelines, text, strlen(text));
-    if (named != NULL) {
-        work->job.pipeline = pipilo_pipeline_ref(named);
+    struct pipelines *pipelines = exchange->server->pipelines;
+    work->job.pipeline = pipelines_find(pipelines, text, strlen(text));
+    if (work->job.pipeline != NULL)
         return true;
-    }
     if (pipelines_parse(pipelines, text, &work->job.pipeline, &err) == 0)
         return true;
     answer_failure(exchange, &err, "pipeline");
@@ -260,8 +258,7 @@ static void run_named(struct exchange *exchange)
         return;
     work->towhee = true;
     work->batch = strcmp(name + length, batch) == 0;
-    work->job.pipeline =
-        pipilo_pipeline_ref(pipelines_find(exchange->server->pipelines, name, length));
+    work->job.pipeline = pipelines_find(exchange->server->pipelines, name, length);
     if (json_parse(&document, exchange->body, exchange->size, why, sizeof why) < 0)
         answer_error(exchange, 400, "invalid_json", NULL, "the body is no JSON: %s", why);
     else if (work->batch && json_kind(document.root) != JSON_ARRAY)
@@ -279,5 +276,5 @@ bool route_names_pipeline(const struct exchange *exchange)
     const char *name = exchange->path + 1;
     size_t length = strcspn(name, "/");
     bool whole = name[length] == '\0' || strcmp(name + length, "/batch") == 0;
-    return whole && pipelines_find(exchange->server->pipelines, name, length) != NULL;
+    return whole && pipelines_have(exchange->server->pipelines, name, length);
 }

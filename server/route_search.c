@@ -19,6 +19,7 @@ struct search {
     size_t count;   // of the queries
     struct pipilo_hits *hits;
     struct pipilo_error error; // code 0: none
+    struct pipilo_error over;  // likewise, of why it was ended
 };
 
 static void forget_search(void *more)
@@ -44,6 +45,14 @@ static void fill_query(struct pipilo_query *query, const struct search *search, 
         query->vector = pictures_vector(pictures, index, &ignored);
 }
 
+// A store of many millions is compared for a long time: not longer than somebody waits for it.
+static int go_on(void *cookie, int64_t done, int64_t rows)
+{
+    struct search *search = cookie;
+    (void)done, (void)rows;
+    return shelf_over(&search->job, &search->over);
+}
+
 static void search_work(struct shelf_job *job, struct shelf *shelf, const struct pipilo_error *err)
 {
     struct search *search = (struct search *)job;
@@ -65,9 +74,14 @@ static void search_work(struct shelf_job *job, struct shelf *shelf, const struct
         fill_query(&queries[i], search, i);
     options.index = search->exact ? NULL : shelf_index(shelf);
     search->by_index = options.index != NULL;
+    options.progress = go_on;
+    options.cookie = search;
     if (pipilo_store_search(&search->hits, store, queries, search->count, (size_t)search->k,
-                            &options, &search->error) < 0)
-        search->hits = NULL;
+                            &options, &search->error) == 0)
+        return;
+    search->hits = NULL;
+    if (search->over.code < 0)
+        search->error = search->over;
 }
 
 // --- the request and its answer ----------------------------------------------------------------
@@ -235,6 +249,7 @@ static void handle(struct exchange *exchange)
     pictures->forget_more = forget_search;
     search->job.exchange = exchange;
     search->job.work = search_work;
+    search->job.model = pictures->model;
     search->k = 10;
     search->row = -1;
     search->count = 1;

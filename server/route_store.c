@@ -14,6 +14,7 @@ struct keeping {
     struct shelf_row *rows; // of those that have a vector
     size_t *which;          // picture each of them is
     size_t count;
+    bool update;               // a source that is there has its row replaced
     struct pipilo_error error; // code 0: none
 };
 
@@ -31,7 +32,7 @@ static void write_work(struct shelf_job *job, struct shelf *shelf, const struct 
     if (err != NULL)
         keeping->error = *err;
     else
-        shelf_write(shelf, keeping->rows, keeping->count, &keeping->error);
+        shelf_write(shelf, keeping->rows, keeping->count, keeping->update, &keeping->error);
 }
 
 static void add_row(struct text *text, const struct pictures *pictures, size_t index,
@@ -63,6 +64,7 @@ static void finish(struct exchange *exchange)
         answer_failure(exchange, &keeping->error, NULL);
         return;
     }
+    exchange->is_done = true;
     text_add(text, "{\"object\": \"list\", \"model\": ");
     text_add_json(text, exchange->model);
     text_add(text, ", \"data\": [");
@@ -121,18 +123,43 @@ static bool prepare(struct pictures *pictures, struct keeping *keeping)
     return true;
 }
 
-// {"input": .., "sources": ["a.jpg", ..]}
+// "update" of the query; false after the answer.
+static bool query_update(struct exchange *exchange, struct keeping *keeping)
+{
+    const char *update = exchange_query(exchange, "update");
+    keeping->update = update != NULL && strcmp(update, "true") == 0;
+    if (update == NULL || keeping->update || strcmp(update, "false") == 0)
+        return true;
+    answer_error(exchange, 400, "invalid_argument", "update", "update is true or false");
+    return false;
+}
+
+// Likewise of the body, where there is one.
+static bool read_update(struct exchange *exchange, struct keeping *keeping,
+                        const struct json *update)
+{
+    if (json_kind(update) > JSON_NULL && json_kind(update) != JSON_BOOL) {
+        answer_error(exchange, 400, "invalid_argument", "update", "update is true or false");
+        return false;
+    }
+    if (json_kind(update) == JSON_BOOL)
+        keeping->update = json_is_set(update);
+    return true;
+}
+
+// {"input": .., "sources": ["a.jpg", ..], "update": true}
 static bool read_json(struct exchange *exchange, struct pictures *pictures)
 {
     struct json_document document;
     bool good = body_json(exchange, &document) &&
+                read_update(exchange, pictures->more, json_get(document.root, "update")) &&
                 input_read(pictures, json_get(document.root, "input"), true, "input");
     const struct json *sources = good ? json_get(document.root, "sources") : NULL;
     const struct json *source = json_kind(sources) == JSON_ARRAY ? sources->first : sources;
     for (size_t i = 0; good && i < pictures->count && source != NULL; i++, source = source->next) {
         good = json_text(source) != NULL && source->length > 0;
         if (good)
-            pictures->names[i] = strdup(source->string);
+            pictures->names[i] = text_clean(source->string);
         else
             answer_error(exchange, 400, "invalid_argument", "sources",
                          "sources are the pictures' names");
@@ -151,7 +178,7 @@ static bool read_body(struct exchange *exchange, struct pictures *pictures)
         return false;
     const char *source = exchange_query(exchange, "source");
     if (source != NULL && source[0] != '\0' && pictures->count == 1 && pictures->names[0] == NULL)
-        pictures->names[0] = strdup(source);
+        pictures->names[0] = text_clean(source);
     return true;
 }
 
@@ -178,7 +205,9 @@ static void handle(struct exchange *exchange)
     pictures->then = after_pictures;
     keeping->job.exchange = exchange;
     keeping->job.work = write_work;
-    if (query_rows(pictures) && read_body(exchange, pictures) && prepare(pictures, keeping))
+    keeping->job.model = pictures->model;
+    if (query_rows(pictures) && query_update(exchange, keeping) && read_body(exchange, pictures) &&
+        prepare(pictures, keeping))
         pictures_begin(pictures, finish);
 }
 

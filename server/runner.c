@@ -125,7 +125,7 @@ static void *work(void *cookie)
 {
     struct runner *runner = cookie;
     pthread_mutex_lock(&runner->lock);
-    while (!runner->stopping) {
+    while (!runner->stopping || runner->errands != NULL) {
         struct round round = wait_for_work(runner);
         int ticks = runner->tick_count;
         // A run whose rows are taken may ring again from here on: its link is read first.

@@ -101,7 +101,7 @@ static int open_all(struct server *server, struct pipilo_error *err)
     int result = server->embedder != NULL ? 0 : err->code;
     for (size_t i = 0; result == 0 && i < options->model_count; i++)
         result = embedder_add(server->embedder, options->models[i], err);
-    server->pipelines = pipelines_create(server->runner, server->embedder);
+    server->pipelines = pipelines_create(server->runner, server->embedder, &server->held);
     if (result == 0 && server->pipelines == NULL) {
         *err = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory" };
         result = err->code;
@@ -133,13 +133,11 @@ static int wait_signal(const sigset_t *signals)
     return signal > 0 ? signal : 0;
 }
 
-// Keys and models, as they are now; what cannot be read stays as it was.
-static void reload(struct server *server)
+static void reload_models(struct server *server)
 {
     struct pipilo_error err = { 0 };
     struct room *room;
-    if (gate_reload(server->gate, &err) < 0)
-        say(server, "the keys stay as they were: %s", err.message);
+    bool any = false;
     for (size_t i = 0; (room = embedder_room(server->embedder, i)) != NULL; i++) {
         bool changed = false;
         if (room_reload(room, &changed, &err) < 0)
@@ -147,8 +145,25 @@ static void reload(struct server *server)
         else if (changed)
             say(server, "%s: %zu values a picture, anew", room_info(room)->name,
                 room_info(room)->dim);
+        any = any || changed;
     }
-    say(server, "keys and models are read anew");
+    if (any && pipelines_reload(server->pipelines, &err) < 0)
+        say(server, "a pipeline stays as it was: %s", err.message);
+}
+
+// Keys, certificate and models, as they are now, and the log at its path; what cannot be read stays
+// as it was.
+static void reload(struct server *server)
+{
+    struct pipilo_error err = { 0 };
+    if (access_log_reopen(server->options->access_log, &err) < 0)
+        say(server, "the log stays where it was: %s", err.message);
+    if (gate_reload(server->gate, &err) < 0)
+        say(server, "the keys stay as they were: %s", err.message);
+    if (http_reload(server->http, &err) < 0)
+        say(server, "the certificate stays as it was: %s", err.message);
+    reload_models(server);
+    say(server, "keys, certificate and models are read anew");
 }
 
 static void serve(struct server *server, const sigset_t *signals)
@@ -198,7 +213,7 @@ static void close_all(struct server *server)
 
 int server_run(const struct server_options *options)
 {
-    struct server server = { .options = options };
+    struct server server = { .options = options, .held.most = (int64_t)options->queue_bytes };
     struct pipilo_error err = { 0 };
     sigset_t signals;
     // Blocked before the first thread, which inherits it: they are this one's to wait for.

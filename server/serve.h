@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "embedder.h"
+#include "held.h"
 #include "pipelines.h"
 #include "runner.h"
 #include "server.h"
@@ -18,11 +19,12 @@ struct server {
     struct embedder *embedder;
     struct pipelines *pipelines;
     struct gate *gate;
-    struct fetcher *fetcher;    // NULL: nothing is fetched
-    struct shelf *shelf;        // NULL: no store is served
-    struct room *store_room;    // the model that makes its vectors
-    _Atomic int64_t exchanges;  // requests begun and not completed
-    _Atomic int64_t body_bytes; // what their bodies hold
+    struct fetcher *fetcher; // NULL: nothing is fetched
+    struct shelf *shelf;     // NULL: no store is served
+    struct room *store_room; // the model that makes its vectors
+    struct held held;
+    _Atomic int64_t exchanges; // requests begun and not completed
+    _Atomic int64_t asked;     // likewise, of them those of routes that are not its own
     _Atomic int64_t connections;
     atomic_bool draining; // no new requests
 };

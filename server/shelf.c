@@ -16,7 +16,7 @@ enum { MOST_JOBS = 256 };
 
 struct shelf {
     char *path;
-    const struct room *room;
+    struct room *room;
     pthread_t thread;
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t woken;
@@ -28,7 +28,9 @@ struct shelf {
     pipilo_store *store;
     pipilo_index *index;
     struct stat seen; // of the file that is open
-    pipilo_pipeline *writing;
+    const struct pipilo_model_info *model;
+    pipilo_pipeline *writing[2]; // without and with update, of the model below
+    const struct pipilo_model_info *writing_model;
 };
 
 pipilo_store *shelf_store(const struct shelf *shelf)
@@ -41,9 +43,9 @@ pipilo_index *shelf_index(const struct shelf *shelf)
     return shelf->index;
 }
 
-const struct room *shelf_room(const struct shelf *shelf)
+const struct pipilo_model_info *shelf_model(const struct shelf *shelf)
 {
-    return shelf->room;
+    return shelf->model;
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -75,11 +77,10 @@ static int look(struct shelf *shelf, struct pipilo_error *err)
     int result = pipilo_store_open(&shelf->store, shelf->path, err);
     if (result < 0)
         return result;
-    if (strcmp(pipilo_store_info(shelf->store)->fingerprint, room_info(shelf->room)->fingerprint) !=
-        0) {
+    if (strcmp(pipilo_store_info(shelf->store)->fingerprint, shelf->model->fingerprint) != 0) {
         close_store(shelf);
         *err = (struct pipilo_error){ PIPILO_EMISMATCH, "",
-                                      "the store has been replaced by one of another model" };
+                                      "the store's vectors are not of the model that is served" };
         return err->code;
     }
     shelf->seen = now;
@@ -96,27 +97,45 @@ bool shelf_grows(const struct shelf *shelf)
     return dot != NULL && (strcasecmp(dot, ".db") == 0 || strcasecmp(dot, ".sqlite") == 0);
 }
 
+// What a pipeline's text is given, to make what it writes with.
+struct writing {
+    const struct shelf *shelf;
+    bool update;
+};
+
 static int writing_callable(void *cookie, pipilo_callable **out, const char *name,
                             pipilo_value *const *positional, size_t positional_count,
                             const char *const *keywords, pipilo_value *const *values,
                             size_t keyword_count, struct pipilo_error *err)
 {
-    const struct shelf *shelf = cookie;
+    const struct writing *writing = cookie;
+    const struct shelf *shelf = writing->shelf;
     (void)positional, (void)positional_count, (void)keywords, (void)values, (void)keyword_count;
     if (strcmp(name, "items") == 0)
         return room_items(out, err);
-    return room_writer(shelf->room, shelf->path, out, err);
+    return room_writer(shelf->room, shelf->model, shelf->path, writing->update, out, err);
 }
 
-static int open_writing(struct shelf *shelf, struct pipilo_error *err)
+static void close_writing(struct shelf *shelf)
+{
+    for (int i = 0; i < 2; i++)
+        pipilo_pipeline_unref(&shelf->writing[i]);
+    shelf->writing_model = NULL;
+}
+
+static int open_writing(struct shelf *shelf, bool update, struct pipilo_error *err)
 {
     struct pipilo_parse_options options = PIPILO_PARSE_OPTIONS_INIT;
+    struct writing writing = { shelf, update };
     options.callable = writing_callable;
-    options.cookie = shelf;
-    if (shelf->writing != NULL)
+    options.cookie = &writing;
+    if (shelf->writing_model != shelf->model)
+        close_writing(shelf);
+    if (shelf->writing[update] != NULL)
         return 0;
+    shelf->writing_model = shelf->model;
     return pipilo_pipeline_parse_with(
-        &shelf->writing,
+        &shelf->writing[update],
         "pipe.input('list').flat_map('list', ('source', 'picture', 'vector'), ops.items())"
         ".map(('source', 'picture', 'vector'), 'row', ops.write()).output('row')",
         &options, err);
@@ -143,18 +162,19 @@ static int make_list(pipilo_value **out, const struct shelf_row *rows, size_t co
     return result;
 }
 
-int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count, struct pipilo_error *err)
+int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count, bool update,
+                struct pipilo_error *err)
 {
     pipilo_value *list = NULL;
     pipilo_run *run = NULL;
     size_t written = 0;
     // The file is changed in place: who reads it must not have it open.
     close_store(shelf);
-    int result = open_writing(shelf, err);
+    int result = open_writing(shelf, update, err);
     if (result == 0)
         result = make_list(&list, rows, count, err);
     if (result == 0)
-        result = pipilo_pipeline_start(&run, shelf->writing, &list, 1, err);
+        result = pipilo_pipeline_start(&run, shelf->writing[update], &list, 1, err);
     pipilo_row *row = NULL;
     while (result == 0 && (result = pipilo_run_next(run, &row, err)) == 0 && row != NULL) {
         if (written < count)
@@ -168,18 +188,35 @@ int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count, struc
 
 // --- the thread ----------------------------------------------------------------------------------
 
+bool shelf_over(const struct shelf_job *job, struct pipilo_error *err)
+{
+    const struct exchange *exchange = job->exchange;
+    bool gone = atomic_load(&exchange->gone), late = clock_now() > exchange->deadline;
+    if (gone)
+        *err = (struct pipilo_error){ PIPILO_ECANCELED, "", "the client did not wait" };
+    else if (late)
+        *err = (struct pipilo_error){ PIPILO_ETIMEOUT, "", "it took longer than a request may" };
+    return gone || late;
+}
+
+// What the job is to be done with, as it is now.
+static int prepare(struct shelf *shelf, const struct shelf_job *job, struct pipilo_error *err)
+{
+    if (shelf_over(job, err))
+        return err->code;
+    shelf->model = room_info(shelf->room);
+    if (job->model == NULL || job->model == shelf->model)
+        return look(shelf, err);
+    *err = (struct pipilo_error){ PIPILO_EBUSY, "", "the model was replaced; ask again" };
+    return err->code;
+}
+
 static void do_job(struct shelf *shelf, struct shelf_job *job)
 {
     struct pipilo_error err = { 0 };
     struct exchange *exchange = job->exchange;
     int64_t submitted = job->submitted;
-    int result = 0;
-    if (clock_now() > exchange->deadline) {
-        err = (struct pipilo_error){ PIPILO_ETIMEOUT, "", "it took longer than a request may" };
-        result = err.code;
-    }
-    if (result == 0)
-        result = look(shelf, &err);
+    int result = prepare(shelf, job, &err);
     job->work(job, shelf, result < 0 ? &err : NULL);
     metrics_stage(STAGE_STORE, clock_now() - submitted);
     exchange_resume(exchange);
@@ -226,13 +263,13 @@ bool shelf_submit(struct shelf *shelf, struct shelf_job *job)
     return room;
 }
 
-int shelf_create(struct shelf **out, const char *path, const struct room *room,
-                 struct pipilo_error *err)
+int shelf_create(struct shelf **out, const char *path, struct room *room, struct pipilo_error *err)
 {
     struct shelf *shelf = calloc(1, sizeof *shelf);
     if (shelf != NULL) {
         shelf->path = strdup(path);
         shelf->room = room;
+        shelf->model = room_info(room);
         shelf->end = &shelf->first;
         pthread_mutex_init(&shelf->lock, NULL);
         pthread_cond_init(&shelf->woken, NULL);
@@ -259,7 +296,7 @@ void shelf_destroy(struct shelf *shelf)
     pthread_mutex_unlock(&shelf->lock);
     pthread_join(shelf->thread, NULL);
     close_store(shelf);
-    pipilo_pipeline_unref(&shelf->writing);
+    close_writing(shelf);
     pthread_cond_destroy(&shelf->woken);
     pthread_mutex_destroy(&shelf->lock);
     free(shelf->path);

@@ -16,6 +16,7 @@ struct room;
 // Embedded by its owner; between shelf_submit and the end of `work` it is the shelf's.
 struct shelf_job {
     struct exchange *exchange;
+    const struct pipilo_model_info *model; // what the request's vectors are of; NULL: it has none
     // Does it, to the exchange, which then goes on. `err` says why the store cannot be read, or is
     // NULL.
     void (*work)(struct shelf_job *job, struct shelf *shelf, const struct pipilo_error *err);
@@ -25,8 +26,7 @@ struct shelf_job {
 
 // The store at `path`, which need not be there yet. `room` makes its vectors. Errors:
 // PIPILO_ENOMEM.
-int shelf_create(struct shelf **out, const char *path, const struct room *room,
-                 struct pipilo_error *err);
+int shelf_create(struct shelf **out, const char *path, struct room *room, struct pipilo_error *err);
 void shelf_destroy(struct shelf *shelf); // no job may be waiting; NULL is allowed
 
 // False, with the answer (429), where too many wait already.
@@ -36,7 +36,12 @@ bool shelf_submit(struct shelf *shelf, struct shelf_job *job);
 // none that fits.
 pipilo_store *shelf_store(const struct shelf *shelf);
 pipilo_index *shelf_index(const struct shelf *shelf);
-const struct room *shelf_room(const struct shelf *shelf);
+
+// What the store's vectors are of; the same to the end of a job.
+const struct pipilo_model_info *shelf_model(const struct shelf *shelf);
+
+// Whether nobody waits for the job's end any more, and why; false while somebody does.
+bool shelf_over(const struct shelf_job *job, struct pipilo_error *err);
 
 // One picture with its vector, to be kept.
 struct shelf_row {
@@ -48,8 +53,9 @@ struct shelf_row {
 // Whether rows can be added: to a .db only. Any thread.
 bool shelf_grows(const struct shelf *shelf);
 
-// Adds rows to the store, all or, on failure, as many as were written until then.
-int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count,
+// Adds rows to the store; with `update`, a row whose source is there already takes that row's
+// place. On failure none or some are written.
+int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count, bool update,
                 struct pipilo_error *err);
 
 #endif

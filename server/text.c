@@ -76,7 +76,12 @@ void text_addf(struct text *text, const char *format, ...)
 static size_t utf8_length(const unsigned char *at)
 {
     static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    size_t length = at[0] < 0x80   ? 1
+                    : at[0] < 0xc2 ? 0
+                    : at[0] < 0xe0 ? 2
+                    : at[0] < 0xf0 ? 3
+                    : at[0] < 0xf5 ? 4
+                                   : 0;
     if (length < 2)
         return length;
     unsigned code = at[0] & (0xffu >> (length + 1));
@@ -110,6 +115,35 @@ void text_add_json(struct text *text, const char *more)
         at++;
     }
     text_add(text, "\"");
+}
+
+void text_add_label(struct text *text, const char *more)
+{
+    text_add(text, "\"");
+    for (; *more != '\0'; more++) {
+        if (*more == '"' || *more == '\\')
+            text_add(text, "\\");
+        text_add_bytes(text, *more != '\n' ? more : " ", 1);
+    }
+    text_add(text, "\"");
+}
+
+char *text_clean(const char *name)
+{
+    const unsigned char *at = (const unsigned char *)name;
+    struct text clean = { 0 };
+    text_add(&clean, "");
+    while (*at != '\0') {
+        size_t length = utf8_length(at);
+        if (length > 0)
+            text_add_bytes(&clean, at, length);
+        else
+            text_add(&clean, "\xef\xbf\xbd");
+        at += length > 0 ? length : 1;
+    }
+    if (clean.failed)
+        text_reset(&clean);
+    return clean.data;
 }
 
 void text_add_float(struct text *text, float number)

@@ -32,6 +32,13 @@ char *text_room(struct text *text, size_t length);
 // `more` as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD.
 void text_add_json(struct text *text, const char *more);
 
+// `more` as a label's value of Prometheus', with its quotes.
+void text_add_label(struct text *text, const char *more);
+
+// A copy of what a client called something, to be freed: what is not UTF-8 in it becomes U+FFFD.
+// NULL where there is no memory.
+char *text_clean(const char *name);
+
 // A float that reads back as the same; one that is not finite as null, for JSON has none.
 void text_add_float(struct text *text, float number);
 

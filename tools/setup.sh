@@ -24,7 +24,7 @@ photo_wheels="scikit-learn==1.9.1 scikit-image==0.26.0"
 
 apt_build="gcc g++ libc6-dev make pkg-config git ca-certificates
     libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
-    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev libmicrohttpd-dev"
+    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev libmicrohttpd-dev libgnutls28-dev"
 apt_test="libcmocka-dev clang valgrind python3-dev util-linux
     libheif-examples webp sqlite3 mandoc openssl
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"

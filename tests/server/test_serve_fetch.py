@@ -6,7 +6,7 @@ import threading
 import numpy
 import pytest
 
-from serving import embed, picture, uri
+from serving import embed, picture, uri, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,30 @@ def test_a_host_that_does_not_answer(serve, site):
     body = json.dumps({"input": [f"http://{host}/slow"] * 3})
     status, _, answer = server.ask("POST", "/v1/embeddings", body, {"Content-Type": "application/json"})
     assert (status, json.loads(answer)["error"]["code"]) in ((400, "network_error"), (504, "timeout"))
+
+
+def test_what_is_fetched_is_bounded(serve, site):
+    """A line of text is megabytes once it is fetched: they count as if they had been sent."""
+    at = f"http://127.0.0.1:{site.server_port}"
+    server = serve("-m", "null:8", "--max-body", "4M", "--max-queue", "8M",
+                   "--allow-host", f"127.0.0.1:{site.server_port}")
+    rows = server.json("POST", "/v1/embeddings",
+                       {"input": [at + "/big"] * 6 + [uri(picture())], "on_error": "row"})["data"]
+    codes = [row["error"]["code"] for row in rows[:6]]
+    assert codes == ["unsupported_format"] * 2 + ["busy"] * 4 and len(rows[6]["embedding"]) == 8
+    assert server.metric("queue_bytes") == 0
+
+
+def test_nobody_is_fetched_for_who_has_gone(serve, site):
+    at = f"http://127.0.0.1:{site.server_port}"
+    server = serve("-m", "null:8", "--allow-host", f"127.0.0.1:{site.server_port}")
+    body = json.dumps({"input": [at + "/slow"] + [at + "/a.jpg?gone"] * 20}).encode()
+    with server.connect() as peer:
+        peer.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: "/slow" in site.asked)
+    wait_until(lambda: server.metric("requests_under_way") == 0)
+    assert "/a.jpg?gone" not in site.asked
 
 
 def test_nothing_is_fetched_unless_asked_for(server, site):

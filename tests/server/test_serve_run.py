@@ -34,6 +34,13 @@ def test_text_equals_embed(runner, tmp_path):
         numpy.testing.assert_array_equal(numpy.float32(rows[0][0]["v"]), expected[0])
 
 
+def test_what_a_model_sees(runner):
+    body = {"pipeline": "pipe.input('p').map('p', 'v', ops.image_preprocess('null')).output('v')",
+            "input": uri(picture())}
+    seen = numpy.float32(runner.json("POST", "/v1/run", body)["data"][0][0]["v"])
+    assert seen.ndim == 3 and seen.size > 1000
+
+
 def test_several_inputs(runner):
     body = {"pipeline": TWO, "input": [uri(picture()), 7]}
     row = runner.json("POST", "/v1/run", body)["data"][0][0]
@@ -108,7 +115,8 @@ def test_values_come_back(runner):
     "image_embedding.timm('null:16')", "image_embedding.timm('/etc/passwd')",
     "image_embedding.timm(checkpoint_path='null')", "image_embedding.timm('null', device='GPU')",
     "image_embedding.timm('null', batch=64)", "image_embedding.timm(None)", "image_embedding.timm(3)",
-    "image_embedding.timm()", "image_embedding.timm(['null'])", "no.such()"])
+    "image_preprocess('/etc/passwd')", "image_preprocess('null:16')", "image_preprocess(model_name='/etc')",
+    "image_preprocess('null', fast=True)", "image_preprocess()", "image_embedding.timm()", "image_embedding.timm(['null'])", "no.such()"])
 def test_what_a_request_may_not_call(runner, call, tmp_path):
     body = {"pipeline": f"pipe.input('p').map('p', 'v', ops.{call}).output('v')", "input": uri(picture())}
     status, _, answer = runner.ask("POST", "/v1/run", json.dumps(body), {"Content-Type": "application/json"})

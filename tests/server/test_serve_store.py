@@ -90,6 +90,7 @@ def test_bad_searches(stored):
             ({"vector": []}, 400, "vector"), ({"vector": [1] * 7}, 400, "vector"),
             ({"vector": [[1] * 8, [1] * 9]}, 400, "vector"), ({"vector": ["a"] * 8}, 400, "vector"),
             ({"vector": [[1] * 8] * 65}, 400, "vector"), ({"vector": 3}, 400, "vector"),
+            ({"vector": [1e39] * 8}, 400, None), ({"vector": [0] * 8}, 400, None),
             ({"input": []}, 400, "input"), ({"input": "a text"}, 400, "input[0]"),
             ({"input": [good, uri(b"none")]}, 400, "input[1]"), ({"input": [good] * 65}, 400, "input")):
         error = stored.json("POST", "/v1/search", body, status=status)["error"]
@@ -171,6 +172,60 @@ def test_adding_what_is_bad(serve, tmp_path):
     assert server.json("GET", "/v1/items")["rows"] == 1
     assert server.ask("POST", "/v1/items", b"none")[0] == 400
     assert server.json("POST", "/v1/items", {"input": uri(picture()), "sources": [3]}, status=400)
+
+
+def test_updating(serve, tmp_path):
+    """With update a source that is there keeps its row and gets the new picture; others are added."""
+    server = serve("-m", "null:8", "--store", tmp_path / "new.db")
+
+    def rows():
+        return [(row["row"], row["source"], row["width"]) for row in server.json("GET", "/v1/items")["data"]]
+
+    body, head = form([("a.jpg", picture(1)), ("b.jpg", picture(2))])
+    # Of a store that is not there yet all are new.
+    answer = json.loads(server.ask("POST", "/v1/items?update=true", body, head)[2])
+    assert [row["row"] for row in answer["data"]] == [0, 1]
+    body, head = form([("b.jpg", picture(3, (90, 60))), ("c.jpg", picture(4))])
+    answer = json.loads(server.ask("POST", "/v1/items?update=true", body, head)[2])
+    assert [row["row"] for row in answer["data"]] == [1, 2]
+    assert rows() == [(0, "a.jpg", 80), (1, "b.jpg", 90), (2, "c.jpg", 80)]
+    vectors = numpy.frombuffer(server.ask("GET", "/v1/vectors")[2], "<f4").reshape(3, 8)
+    for row, data in enumerate((picture(1), picture(3, (90, 60)), picture(4))):
+        numpy.testing.assert_array_equal(vectors[row], floats(server, data)[0])
+    thumbnail = Image.open(io.BytesIO(server.ask("GET", "/v1/items/1/thumbnail")[2]))
+    assert thumbnail.size == (90, 60)
+    # The nth of a name is the store's nth row of that name, as for `pipilo embed --update`.
+    answer = server.json("POST", "/v1/items", {"input": [uri(picture(n)) for n in (5, 6)],
+                                               "sources": ["a.jpg"] * 2, "update": True})
+    assert [row["row"] for row in answer["data"]] == [0, 3]
+    # Without it every picture is a row of its own.
+    for query in ("", "&update=false"):
+        before = len(rows())
+        answer = json.loads(server.ask("POST", f"/v1/items?source=a.jpg{query}", picture(7))[2])
+        assert answer["data"][0]["row"] == before
+    assert [source for _, source, _ in rows()] == ["a.jpg", "b.jpg", "c.jpg", "a.jpg", "a.jpg", "a.jpg"]
+    assert server.ask("POST", "/v1/items?update=1", picture())[0] == 400
+    assert server.json("POST", "/v1/items", {"input": uri(picture()), "update": "yes"}, status=400)
+    connection = sqlite3.connect(tmp_path / "new.db")
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_store_that_goes_away(serve, tmp_path):
+    """One that was removed is made anew; one that another writes to is waited for, then busy."""
+    server = serve("-m", "null:8", "--store", tmp_path / "new.db")
+    for seed in (1, 2):
+        answer = json.loads(server.ask("POST", "/v1/items?source=a", picture(seed))[2])
+        assert answer["data"][0]["row"] == 0
+        assert server.json("GET", "/v1/items")["rows"] == 1
+        (tmp_path / "new.db").unlink()
+    assert server.json("GET", "/v1/items")["rows"] == 0
+    assert server.ask("POST", "/v1/items?source=a", picture())[0] == 200
+    database = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    status, head, answer = server.ask("POST", "/v1/items?source=b", picture())
+    assert status == 503 and json.loads(answer)["error"]["code"] == "busy" and head["Retry-After"]
+    database.execute("ROLLBACK")
+    assert json.loads(server.ask("POST", "/v1/items?source=b", picture())[2])["data"][0]["row"] == 1
 
 
 def test_many_add_and_search_at_once(serve, tmp_path):

@@ -47,3 +47,30 @@ def test_a_stuck_stage(serve, tmp_path):
     stuck.unlink()
     wait_ready(server, 200)
     wait_until(lambda: server.ask("POST", "/embed", picture())[2] == expected)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's runtime wants to be loaded first")
+def test_a_long_search_ends_when_nobody_waits(serve, tmp_path):
+    """By its deadline, and when its client has gone: the next one need not wait for it."""
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", HERE.parents[1] / "include", "-shared", "-fPIC", "-o",
+                    tmp_path / "slow.so", HERE / "slow.c", "-ldl"], check=True)
+    slow = tmp_path / "slow"
+    server = serve("-m", "null:8", "--store", tmp_path / "s.db", "--timeout", "2",
+                   env={"LD_PRELOAD": str(tmp_path / "slow.so"), "SLOW": str(slow)})
+    assert server.ask("POST", "/v1/items", picture())[0] == 200
+    slow.touch()
+    status, _, answer = server.ask("POST", "/v1/search", picture())
+    assert status == 504 and json.loads(answer)["error"]["code"] == "timeout"
+    slow.unlink()
+    assert server.ask("POST", "/v1/search", picture())[0] == 200
+    assert server.stop() == 0
+    server = serve("-m", "null:8", "--store", tmp_path / "s.db", "--timeout", "600",
+                   env={"LD_PRELOAD": str(tmp_path / "slow.so"), "SLOW": str(slow)})
+    slow.touch()
+    data = picture()
+    with server.connect() as peer:
+        peer.sendall(b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+        wait_until(lambda: (tmp_path / "slow.begun").exists())
+    wait_until(lambda: [line["status"] for line in server.lines()] == [499])
+    slow.unlink()
+    assert server.ask("POST", "/v1/search", picture())[0] == 200
