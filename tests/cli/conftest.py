@@ -22,6 +22,8 @@ def find_program():
 
 
 PROGRAM = find_program()
+# Seconds after which something will not happen any more, on the slowest machine.
+PATIENCE = 240
 
 
 class Done:
@@ -53,7 +55,7 @@ def pipilo(tmp_path, environment):
     def run(*words, status=0, stdin=None, text=True, env=None):
         done = Done(subprocess.run(
             [PROGRAM, *map(os.fspath, words)], cwd=tmp_path, input=stdin, capture_output=True,
-            text=text, timeout=120, env=environment | (env or {})))
+            text=text, timeout=2 * PATIENCE, env=environment | (env or {})))
         assert status is None or done.status == status, f"{words}: {done.status}\n{done.out}\n{done.err}"
         return done
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM, draw
+from conftest import PATIENCE, PROGRAM, draw
 
 QUICK = ["--rounds", "2", "--milliseconds", "20"]
 STAGES = ["read", "decode", "resize", "inference", "rows", "rest", "waiting"]
@@ -23,7 +23,7 @@ def measured(tmp_path_factory):
     temporary.mkdir()
     run = subprocess.run(
         [PROGRAM, "bench", "null:16", folder / "photos", *QUICK, "--threads", "2", "--json"],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=PATIENCE,
         env=os.environ | {"TMPDIR": str(temporary), "HOME": str(folder)})
     assert run.returncode == 0, run.stderr
     assert list(temporary.iterdir()) == []
@@ -118,12 +118,13 @@ def test_ctrl_c_leaves_nothing(tmp_path, environment):
     program = subprocess.Popen([PROGRAM, "bench", "null", "--milliseconds", "600000"], cwd=tmp_path,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env=environment | {"TMPDIR": str(tmp_path)})
-    began = time.monotonic()
+    deadline = time.monotonic() + PATIENCE
     # Once all pictures are made it measures, and goes on for hours.
-    while len(list(tmp_path.glob("pipilo-bench-*/*.jpg"))) < 32 and time.monotonic() < began + 60:
+    while len(list(tmp_path.glob("pipilo-bench-*/*.jpg"))) < 32:
+        assert program.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
-    out, err = program.communicate(timeout=60)
+    out, err = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130 and out == ""
     assert "stopped" in err
     assert not list(tmp_path.glob("pipilo-bench-*"))

@@ -13,7 +13,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from conftest import NAMES, PROGRAM, draw
+from conftest import NAMES, PATIENCE, PROGRAM, draw
 
 NULL = ["-m", "null:64"]
 DEPS = pathlib.Path(os.environ.get("PIPILO_DEPS", pathlib.Path(__file__).resolve().parents[2] / ".deps"))
@@ -276,13 +276,14 @@ def test_nice_gives_way_with_every_thread(tmp_path, environment, photos):
     for name in NAMES[:3]:
         program.stdin.write(f"{photos / name}\n")
     program.stdin.flush()
-    began = time.monotonic()
-    while len(list(tasks.iterdir())) < 2 and time.monotonic() < began + 30:
+    deadline = time.monotonic() + PATIENCE
+    while len(list(tasks.iterdir())) < 2:
+        assert program.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     levels = {os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()}
     disk = subprocess.run(["ionice", "-p", str(program.pid)], capture_output=True, text=True)
     program.stdin.close()
-    assert program.wait(60) == 0
+    assert program.wait(PATIENCE) == 0
     assert levels == {max(10, os.getpriority(os.PRIO_PROCESS, 0))}
     assert "prio 7" in disk.stdout or "idle" in disk.stdout
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 3

@@ -14,7 +14,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from conftest import NAMES, PROGRAM, draw
+from conftest import NAMES, PATIENCE, PROGRAM, draw
 
 NULL = ["-m", "null:64"]
 OUTS = ["out.npy", "out.db", "out.jsonl"]
@@ -47,12 +47,12 @@ def test_a_list_in_a_pipe_is_read_once(pipilo, photos, tmp_path, environment):
     os.mkfifo(tmp_path / "list")
     writer = feed(tmp_path / "list", text)
     done = pipilo("embed", "--files-from", "list", *NULL, "-o", "out.npy", "--json")
-    writer.join(30)
+    writer.join(PATIENCE)
     assert done.json()["rows"] == 7000 and done.json()["errors"] == {}
     (tmp_path / "names").write_text(text)
     script = '"$0" embed --files-from <(cat names) -m null:64 -o sub.npy --json'
     run = subprocess.run(["bash", "-c", script, PROGRAM], cwd=tmp_path, env=environment,
-                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 0 and json.loads(run.stdout)["rows"] == 7000
     assert (tmp_path / "sub.npy").read_bytes() == (tmp_path / "out.npy").read_bytes()
 
@@ -268,9 +268,9 @@ def test_a_limit_that_all_keep_changes_no_vector(pipilo, tmp_path):
 
 
 def test_a_slow_picture_among_others(pipilo, photos):
-    # 256 million pixels of nothing, which take far longer than a tenth of a second.
+    # 256 million pixels of nothing, which take far longer than the limit.
     (photos / "3-slow.png").write_bytes(png(16000, 16000, zlib.compress(bytes(16001 * 16000), 1)))
-    rows = pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", "0.1", status=1).lines()
+    rows = pipilo("embed", photos, *NULL, "-o", "-", "--time-limit", "0.02", status=1).lines()
     late = [os.path.basename(row["source"]) for row in rows if row["code"] == "timeout"]
     assert len(rows) == 8 and "3-slow.png" in late
     assert {row["code"] for row in rows} <= {None, "timeout"}

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import NAMES, PROGRAM, draw
+from conftest import NAMES, PATIENCE, PROGRAM, draw
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "torture"))
 import runs  # noqa: E402
@@ -25,14 +25,15 @@ OUTS = ["out.npy", "out.jsonl", "out.db"]
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    """On a memory's file system where there is one: syncs are quick there, so that runs settle often."""
+    """On a memory's file system where there is one: syncs are quick there, so that runs settle often. What is
+    loaded lies elsewhere: a container's may not be executed from."""
     shm = pathlib.Path("/dev/shm")
     folder = tmp_path_factory.mktemp("bench")
     inside = shm / f"pipilo-test-{os.getpid()}" if os.access(shm, os.W_OK) else folder / "runs"
     keep = {"PATH", "LD_LIBRARY_PATH"}
     environment = {name: value for name, value in os.environ.items() if name in keep} | {
         "HOME": str(folder), "PIPILO_HOME": str(folder / "home")}
-    yield runs.Bench(PROGRAM, inside, 200, environment)
+    yield runs.Bench(PROGRAM, inside, 200, environment, libraries=folder)
     shutil.rmtree(inside)
 
 
@@ -78,7 +79,7 @@ def test_a_small_disk(bench, sink, tmp_path):
         (disk / "inputs").symlink_to(bench.folder / "inputs")
         child = subprocess.Popen([PROGRAM, "embed", *INPUTS, *runs.SINKS[sink], "--resume"], cwd=disk,
                                  env=bench.environment, stderr=subprocess.PIPE, text=True)
-        _, err = child.communicate(timeout=120)
+        _, err = child.communicate(timeout=PATIENCE)
         assert child.returncode == 5 and "--resume, goes on" in err
         subprocess.run(["mount", "-o", "remount,size=64M", disk], check=True)
         child = subprocess.run([PROGRAM, "embed", *INPUTS, *runs.SINKS[sink], "--resume"], cwd=disk,
@@ -106,8 +107,9 @@ def test_a_signal_keeps_every_row(bench, sink, number):
     bench.reference(sink)
     place = bench.place("signal")
     child = bench.start(sink, place, "--resume")
-    deadline = time.monotonic() + 30
-    while not list(place.glob("*.resume")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE
+    while not list(place.glob("*.resume")) and child.poll() is None:
+        assert time.monotonic() < deadline
         time.sleep(0.002)
     child.send_signal(number)
     status, said = bench.end(child)
@@ -241,12 +243,13 @@ def test_what_does_not_go_together(pipilo, photos, words, named):
 def test_two_runs_to_one_out(pipilo, photos, tmp_path, environment):
     first = subprocess.Popen([PROGRAM, "embed", "--files-from", "-", *NULL, "-o", "out.db", "--resume"], cwd=tmp_path,
                              env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "out.db.partial.resume").exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE
+    while not (tmp_path / "out.db.partial.resume").exists():
+        assert first.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
     for words in (["--resume"], [], ["--force"]):
         assert "another run" in pipilo("embed", photos, *NULL, "-o", "out.db", *words, status=11).err
-    first.communicate(f"{photos}\n", timeout=60)
+    first.communicate(f"{photos}\n", timeout=PATIENCE)
     assert first.returncode == 0 and pipilo("info", "out.db", "--json").json()["rows"] == 7
 
 

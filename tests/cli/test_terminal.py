@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM, draw
+from conftest import PATIENCE, PROGRAM, draw
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def many(tmp_path):
 
 @pytest.fixture
 def endless(many):
-    """Inputs that no run gets through while a test looks on: the same pictures over and over."""
-    return [many] * 200
+    """Inputs that no run gets through while a test looks on: the same pictures over and over, on one thread."""
+    return [*[many] * 200, "--threads", "1"]
 
 
 def on_terminal(words, cwd, env, columns=100, enough=None):
@@ -42,7 +42,7 @@ def on_terminal(words, cwd, env, columns=100, enough=None):
     os.close(end)
     shown = b""
     while True:
-        ready, _, _ = select.select([main], [], [], 60)
+        ready, _, _ = select.select([main], [], [], PATIENCE)
         try:
             data = os.read(main, 65536) if ready else b""
         except OSError:
@@ -58,7 +58,8 @@ def on_terminal(words, cwd, env, columns=100, enough=None):
         child.kill()
     os.close(main)
     out = child.stdout.read().decode()
-    return child.wait(60), out, shown.decode()
+    child.stdout.close()
+    return child.wait(PATIENCE), out, shown.decode()
 
 
 @pytest.mark.parametrize("columns", [100, 60, 40])
@@ -100,14 +101,26 @@ def test_plain_lines_without_a_terminal(pipilo, photos):
     assert "\x1b" not in done.err and "\r" not in done.err
 
 
-def start(words, cwd, env):
-    return subprocess.Popen([PROGRAM, *map(str, words)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start(tmp_path, environment):
+    """Starts pipilo; what still runs when the test is over is killed."""
+    children = []
+
+    def start(*words, stdin=subprocess.DEVNULL):
+        children.append(subprocess.Popen(
+            [PROGRAM, *map(str, words)], cwd=tmp_path, env=environment, stdin=stdin, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
 
 
 def wait_for(folder, pattern, child):
     """Waits until something of that name lies in the folder."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not list(folder.glob(pattern)):
         assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
@@ -115,77 +128,72 @@ def wait_for(folder, pattern, child):
 
 @pytest.mark.parametrize("out", ["out.npy", "out.db", "out.jsonl"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_nothing(tmp_path, environment, endless, out, number):
-    child = start(["embed", *endless, "-m", "null:64", "-o", out], tmp_path, environment)
+def test_a_signal_leaves_nothing(tmp_path, start, endless, out, number):
+    child = start("embed", *endless, "-m", "null:64", "-o", out)
     wait_for(tmp_path, "out*", child)
     child.send_signal(number)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130 and "stopped" in err
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_signal_ends_run_too(tmp_path, environment, many):
+def test_a_signal_ends_run_too(start, endless):
     text = ("pipe.input('x').flat_map('x', ('source', 'image', 'item'), ops.read_dir())"
             ".map('image', 'vec', ops.image_embedding.timm('null:8')).output('source')")
-    child = start(["run", text, many], tmp_path, environment)
+    child = start("run", text, *endless)
     assert child.stdout.readline().startswith('{"source"')
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130 and err.startswith("pipilo: ")
 
 
 @pytest.mark.parametrize("out", ["out.npy", "out.db", "out.jsonl"])
-def test_a_signal_after_the_last_row_is_too_late(tmp_path, environment, out):
+def test_a_signal_after_the_last_row_is_too_late(tmp_path, start, out):
     for seed in range(10):
         draw(tmp_path / "few" / f"{seed}.png", seed)
     for _ in range(5):
-        child = start(["embed", "few", "-m", "null:64", "-o", out, "--force"], tmp_path, environment)
+        child = start("embed", "few", "-m", "null:64", "-o", out, "--force")
         while not (tmp_path / out).exists() and child.poll() is None:
             pass
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
+        _, err = child.communicate(timeout=PATIENCE)
         assert (child.returncode, err) == (0, "")
         (tmp_path / out).unlink()
 
 
-def test_what_is_there_survives_a_signal(tmp_path, environment, many, pipilo):
+def test_what_is_there_survives_a_signal(tmp_path, start, many, endless, pipilo):
     pipilo("embed", many / "0.png", "-m", "null:64", "-o", "out.npy")
     before = (tmp_path / "out.npy").read_bytes()
-    child = start(["embed", many, "-m", "null:64", "-o", "out.npy", "--force"], tmp_path, environment)
-    time.sleep(0.15)
+    names = {path.name for path in tmp_path.glob("out*")}
+    child = start("embed", *endless, "-m", "null:64", "-o", "out.npy", "--force")
+    wait_for(tmp_path, "out*partial*", child)
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=60)
-    if child.returncode == 130:
-        assert (tmp_path / "out.npy").read_bytes() == before
-        assert {path.name for path in tmp_path.glob("out*")} == {"out.npy", "out.jsonl", "out.meta.json"}
+    child.communicate(timeout=PATIENCE)
+    assert child.returncode == 130
+    assert (tmp_path / "out.npy").read_bytes() == before
+    assert {path.name for path in tmp_path.glob("out*")} == names
 
 
-def test_a_signal_while_names_are_awaited(tmp_path, environment):
-    child = subprocess.Popen([PROGRAM, "embed", "--files-from", "-", "-m", "null:64", "-o", "out.npy"],
-                             cwd=tmp_path, env=environment, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_a_signal_while_names_are_awaited(tmp_path, start):
+    child = start("embed", "--files-from", "-", "-m", "null:64", "-o", "out.npy", stdin=subprocess.PIPE)
     wait_for(tmp_path, "out*", child)
-    time.sleep(0.2)
+    time.sleep(0.2)  # by then it waits, mostly; before that the signal does the same
     child.send_signal(signal.SIGINT)
-    child.wait(10)
-    child.stdin.close()
+    child.wait(PATIENCE)
     assert child.returncode == 130
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_signal_while_run_awaits_lines(tmp_path, environment):
-    child = subprocess.Popen([PROGRAM, "run", "pipe.input('x').output('x')", "-"], cwd=tmp_path,
-                             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True)
+def test_a_signal_while_run_awaits_lines(start):
+    child = start("run", "pipe.input('x').output('x')", "-", stdin=subprocess.PIPE)
     child.stdin.write("a\n")
     child.stdin.flush()
     assert child.stdout.readline() == '{"x": "a"}\n'
     child.send_signal(signal.SIGTERM)
-    assert child.wait(10) == 130
-    child.stdin.close()
+    assert child.wait(PATIENCE) == 130
 
 
 def test_a_reader_that_goes_away(tmp_path, environment, many):
     script = f'"$0" embed {many} {many}/x.jpg -m null:64 -o out.npy 2>&1 | true'
-    subprocess.run(["bash", "-c", script, PROGRAM], cwd=tmp_path, env=environment, timeout=60)
+    subprocess.run(["bash", "-c", script, PROGRAM], cwd=tmp_path, env=environment, timeout=PATIENCE)
     assert {path.name for path in tmp_path.glob("out*")} == {"out.npy", "out.jsonl", "out.meta.json"}

@@ -23,9 +23,9 @@ def test_layouts_are_tried_and_what_is_recorded_is_used(pipilo, tmp_path, enviro
     usual = pipilo("embed", picture, "-m", MODEL, "-o", "-").out
     (identity,) = kept(pipilo)
     told = json.loads(pipilo("models", "tune", MODEL, "--json", "-q").out)
-    first, cores = told["layouts"][0], len(os.sched_getaffinity(0))
-    assert (first["streams"], first["threads"], first["batch"], first["speed"]) == (
-        cores, cores, identity["batch"], 1)
+    first, cores = told["layouts"][0], told["layouts"][0]["streams"]
+    assert 1 <= cores <= len(os.sched_getaffinity(0))  # a control group may allow fewer
+    assert (first["threads"], first["batch"], first["speed"]) == (cores, identity["batch"], 1)
     tried = {(each["streams"], each["threads"], each["batch"]) for each in told["layouts"]}
     assert len(tried) == len(told["layouts"]) >= 4
     assert all(each["rate"] > 0 for each in told["layouts"])

@@ -78,9 +78,10 @@ def main():
     options = parser.parse_args()
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pipilo-torture-", dir=shm))
+    libraries = pathlib.Path(tempfile.mkdtemp(prefix="pipilo-torture-"))
     print(f"seed {options.seed}", flush=True)
     try:
-        bench = runs.Bench(options.program.resolve(), folder / "runs", options.pictures)
+        bench = runs.Bench(options.program.resolve(), folder / "runs", options.pictures, libraries=libraries)
 
         def kill(sink, dice):
             return bench.torment(sink, bench.place("x"), dice.randrange(1 << 30))
@@ -98,6 +99,7 @@ def main():
                      lambda sink, dice: on_small_disk(bench, folder / "runs/disk", sink, dice))]
     finally:
         shutil.rmtree(folder)
+        shutil.rmtree(libraries)
     sys.exit(0 if all(good) else 1)
 
 

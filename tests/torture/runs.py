@@ -83,8 +83,8 @@ def left(folder):
 
 
 class Bench:
-    def __init__(self, program, folder, pictures, environment=None):
-        self.program, self.folder = program, folder
+    def __init__(self, program, folder, pictures, environment=None, *, libraries):
+        self.program, self.folder, self.libraries = program, folder, libraries
         self.environment = environment or dict(os.environ)
         (folder / "inputs").mkdir(parents=True)
         self.inputs = make_inputs(folder / "inputs", pictures)
@@ -132,7 +132,7 @@ class Bench:
 
     def build_cut(self):
         """tests/support/cut.c, which ends a run at a chosen call."""
-        library = self.folder / "cut.so"
+        library = self.libraries / "cut.so"
         if not library.exists():
             source = pathlib.Path(__file__).resolve().parents[1] / "support/cut.c"
             subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
