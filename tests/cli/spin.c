@@ -1,4 +1,4 @@
-// spin.c: preloaded into a run with --isolate: the helper that is to decode a PNG is at it for ever.
+// spin.c: preloaded into a run with --isolate: the helper that is to decode a PNG never ends that.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
