@@ -200,11 +200,13 @@ static void summary_rows(const struct job *job, const struct pipilo_stats *stats
     }
 }
 
-// How the next command would be typed.
-static void summary_next(const struct job *job)
+// How the next command would be typed, where there is something to be found.
+static void summary_next(const struct job *job, const struct pipilo_stats *stats)
 {
     const char *out = job->options->out;
     size_t length = strlen(out);
+    uint64_t good = (uint64_t)(job->rows - error_count(job)) + stats->skipped_unchanged +
+                    stats->resumed - stats->resumed_errors;
     char *first = NULL;
     if (strcmp(out, "-") == 0)
         return;
@@ -219,7 +221,7 @@ static void summary_next(const struct job *job)
     }
     if (length > 6 && strcmp(out + length - 6, ".jsonl") == 0)
         fprintf(job->words, "\nnext: head -n 1 %s\n", first);
-    else
+    else if (good > 0)
         fprintf(job->words, "\nnext: pipilo search %s PICTURE -k 10\n", first);
     free(first);
 }
@@ -244,7 +246,7 @@ static void summary(const struct job *job)
     if (job->progress.peak > 0)
         fprintf(job->words, "; at most %s of memory", text_size(job->progress.peak).text);
     fputc('\n', job->words);
-    summary_next(job);
+    summary_next(job, &stats);
 }
 
 static void json_counts(const struct job *job, const struct pipilo_stats *stats)

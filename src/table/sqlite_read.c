@@ -26,6 +26,7 @@ int plo_sqlite_init(struct plo_table *table, struct pipilo_error *err)
 int plo_sqlite_fail(const struct plo_table *table, struct sqlite3 *db, struct pipilo_error *err)
 {
     int code = PIPILO_EIO;
+    const char *reason = sqlite3_errmsg(db);
     switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_NOMEM:
         code = PIPILO_ENOMEM;
@@ -42,13 +43,15 @@ int plo_sqlite_fail(const struct plo_table *table, struct sqlite3 *db, struct pi
         break;
     case SQLITE_CANTOPEN:
         // Also what is there: no descriptor may have been left.
-        if (access(table->path, F_OK) < 0)
+        if (access(table->path, F_OK) < 0) {
             code = PIPILO_ENOTFOUND;
+            reason = "no such file";
+        }
         break;
     default:
         break;
     }
-    return plo_fail(err, code, "%s: %s", table->path, sqlite3_errmsg(db));
+    return plo_fail(err, code, "%s: %s", table->path, reason);
 }
 
 int plo_sqlite_prepare(struct plo_table *table, struct sqlite3_stmt **out, const char *sql,

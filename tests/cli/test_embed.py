@@ -164,6 +164,7 @@ def test_no_picture_gives_an_empty_out(pipilo, tmp_path, out):
     else:
         assert (tmp_path / out).is_file()
     assert "0 pictures embedded" in done.out + done.err
+    assert "next: pipilo search" not in done.out + done.err
 
 
 def test_patterns_and_archives(pipilo, photos, tmp_path):

@@ -49,7 +49,9 @@ def test_search_by_row(pipilo, store, photos):
 
 
 def test_search_mistakes(pipilo, store, photos, tmp_path):
-    assert "nowhere.db" in pipilo("search", "nowhere.db", "--row", "1", status=3).err
+    for name in ("nowhere.db", "nowhere.npy"):
+        error = pipilo("search", name, "--row", "1", status=3).err
+        assert name in error and "no such file" in error.lower()
     assert "nowhere.jpg" in pipilo("search", store, "nowhere.jpg", status=3).err
     pipilo("search", store, "--row", "1000", status=3)
     pipilo("search", store, photos / "bad.jpg", status=6)
