@@ -149,7 +149,7 @@ static void torture(struct one_case *one, const char *file, const char *expected
     one->blocks = plo_alloc_live();
     bool more = true;
     for (int64_t nth = 1; more; nth += step + nth / (step == 1 ? 512 : 8)) {
-        alarm(60);
+        alarm(240);
         struct outcome out = run_case(one->text.data, one->inputs, nth);
         more = out.allocated >= nth;
         failures += more;

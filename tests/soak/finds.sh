@@ -6,7 +6,7 @@ set -eu
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 status=0
-PIPILO_TEST_LEAK=$3 LD_PRELOAD=$2 "$1" soak --what pictures --items 8000 --quiet > "$out" ||
+PIPILO_TEST_LEAK=$3 LD_PRELOAD=$2 "$1" soak --what pictures --items 8000 --threads 2 --quiet > "$out" ||
     status=$?
 cat "$out"
 [ "$status" = 1 ] && grep -q "^  $4 .* grows\$" "$out"

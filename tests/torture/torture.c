@@ -22,7 +22,7 @@
 #include "faults.h"
 #include "scenarios.h"
 
-enum { PATIENCE = 60, TOLD_MOST = 20 };
+enum { PATIENCE = 240, TOLD_MOST = 20 };
 
 struct kind {
     const char *name;

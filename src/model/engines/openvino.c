@@ -6,11 +6,13 @@
 // cores are never pinned, because two processes would pin to the same one.
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openvino/c/openvino.h>
 
+#include "base/cores.h"
 #include "core/fail.h"
 #include "model/engines/engines.h"
 #include "model/engines/openvino_library.h"
@@ -570,6 +572,17 @@ static bool has_property(const struct loaded *m, const char *key, const char *wa
     return same;
 }
 
+// Where there are fewer cores the engine makes fewer streams and threads than it is asked for.
+static bool has_number(const struct loaded *m, const char *key, int wanted)
+{
+    char *text = NULL;
+    if (ov.compiled_property(m->compiled, key, &text) != OK)
+        return false;
+    long number = strtol(text, NULL, 10);
+    ov.text_free(text);
+    return number == wanted || (number > 0 && number < wanted && plo_cores() < wanted);
+}
+
 // A blob knows neither precision nor streams, and the C API's import takes no properties: they are
 // set for the device meanwhile. What is compiled names its own and is not touched by that.
 static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_load *l,
@@ -591,8 +604,11 @@ static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_loa
     pthread_mutex_unlock(&importing);
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not take what it gave");
-    for (size_t i = 0; i < 3; i++)
-        if (!has_property(m, properties[i][0], properties[i][1]))
+    const bool taken[] = { has_property(m, properties[0][0], layout.precision),
+                           has_number(m, properties[1][0], l->streams),
+                           has_number(m, properties[2][0], l->threads) };
+    for (size_t i = 0; i < PLO_COUNT(taken); i++)
+        if (!taken[i])
             return plo_fail(err, PIPILO_EENGINE, "OpenVINO does not take %s with a blob",
                             properties[i][0]);
     return 0;

@@ -119,11 +119,20 @@ static void what_cannot_be_read(void **state)
     assert_int_equal(use.anonymous, 0);
 }
 
+// What a count of pages may be off by: since Linux 6.2 each core keeps some for itself.
+static unsigned long long slack(void)
+{
+    unsigned long long cores = (unsigned long long)sysconf(_SC_NPROCESSORS_CONF);
+    unsigned long long batch = cores < 16 ? 32 : 2 * cores;
+    return (2 << 20) + cores * batch * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
 // The kernel's other count of the same pages.
 static void the_real_process(void **state)
 {
     (void)state;
     char line[128];
+    unsigned long long off = slack();
     unsigned long long rolled = 0;
     plo_memory_use_set_root("");
     size_t size = 64 << 20;
@@ -139,8 +148,8 @@ static void the_real_process(void **state)
     if (file == NULL)
         skip();
     fclose(file);
-    assert_true(use.anonymous >= size);
-    assert_in_range(use.anonymous, rolled * 1024 - (2 << 20), rolled * 1024 + (2 << 20));
+    assert_true(use.anonymous + off >= size);
+    assert_in_range(use.anonymous + off, rolled * 1024, rolled * 1024 + 2 * off);
     assert_true(use.machine_left < use.machine_total);
 }
 

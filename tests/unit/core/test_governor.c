@@ -6,6 +6,7 @@
 #include <pipilo/library.h>
 #include <pipilo/memory.h>
 
+#include "base/clock.h"
 #include "core/budget.h"
 #include "core/governor.h"
 #include "memory_tree.h"
@@ -175,14 +176,18 @@ static void relief_comes_with_soft(void **state)
     (void)state;
     at(100);
     assert_int_equal(relieved, 0);
+    int64_t begun = plo_clock_ns();
     at(760);
     assert_int_equal(relieved, 1); // added twice, called once
     at(860);
     at(760);
-    assert_int_equal(relieved, 1); // not more than once a second
+    // Not more than once a second; the machine may have stood still for one.
+    if (plo_clock_ns() - begun < 1000000000)
+        assert_int_equal(relieved, 1);
+    int before = relieved;
     at(100);
     at(960);
-    assert_int_equal(relieved, 2);
+    assert_int_equal(relieved, before + 1);
 }
 
 // All stand still for memory: less is done, but others may be the cause, so it does not stop.
@@ -474,7 +479,7 @@ static void a_log_may_ask_back(void **state)
     for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(10);
+            alarm(120);
             setenv("PIPILO_MEMORY", "a lot", 1);
             setenv("PIPILO_MEMORY_SOFT", "much", 1);
             pipilo_set_log(&asking);

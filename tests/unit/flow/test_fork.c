@@ -57,7 +57,7 @@ static void fork_and_look(pipilo_pipeline *p, pipilo_run *run)
 {
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(120);
         _exit(child_is_right(p, run) ? 0 : 1);
     }
     int status = -1;
@@ -105,7 +105,7 @@ static void child_drops(void **state)
     pipilo_run *run = start(p, 100);
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);
+        alarm(120);
         pipilo_run_unref(&run);
         pipilo_pipeline_unref(&p);
         plo_pool_stop();

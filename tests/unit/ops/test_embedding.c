@@ -223,7 +223,7 @@ static void settle(struct pipilo_stats *stats)
 {
     drop_rows();
     pipilo_stats(stats);
-    for (int i = 0; i < 1000 && stats->runs + stats->pipelines > 0; i++) {
+    for (int i = 0; i < 60000 && stats->runs + stats->pipelines > 0; i++) {
         usleep(1000);
         pipilo_stats(stats);
     }
