@@ -97,6 +97,11 @@ static bool read_body(struct exchange *exchange, const struct json *body, struct
                      pictures_dim(pictures));
         return false;
     }
+    const struct json *kind = json_get(body, "input_type");
+    if (json_kind(kind) > JSON_NULL && json_text(kind) == NULL) {
+        answer_error(exchange, 400, "invalid_argument", "input_type", "input_type is a text");
+        return false;
+    }
     return read_types(exchange, json_get(body, "embedding_types"), pictures->more) &&
            input_read(pictures, images != NULL ? images : inputs, true,
                       images != NULL ? "images" : "inputs");

@@ -201,7 +201,12 @@ static bool read_json(struct exchange *exchange, struct pictures *pictures, stru
                      "a search is for either input, or vector, or row");
         return false;
     }
-    search->exact = json_is_set(json_get(body, "exact"));
+    const struct json *exact = json_get(body, "exact");
+    if (json_kind(exact) > JSON_NULL && json_kind(exact) != JSON_BOOL) {
+        answer_error(exchange, 400, "invalid_argument", "exact", "exact is true or false");
+        return false;
+    }
+    search->exact = json_is_set(exact);
     if (k != NULL && !json_int(k, 1, MOST_HITS, &search->k)) {
         answer_error(exchange, 400, "invalid_argument", "k", "k is a whole number from 1 to %d",
                      MOST_HITS);
@@ -220,9 +225,10 @@ static bool read_body(struct exchange *exchange, struct pictures *pictures, stru
 {
     char type[64];
     exchange_type(exchange, type, sizeof type);
+    if (!exchange_number(exchange, "k", 10, 1, MOST_HITS, &search->k))
+        return false;
     if (strcasecmp(type, "application/json") != 0)
-        return exchange_number(exchange, "k", 10, 1, MOST_HITS, &search->k) &&
-               body_pictures(pictures);
+        return body_pictures(pictures);
     struct json_document document;
     bool good =
         body_json(exchange, &document) && read_json(exchange, pictures, search, document.root);
@@ -250,7 +256,6 @@ static void handle(struct exchange *exchange)
     search->job.exchange = exchange;
     search->job.work = search_work;
     search->job.model = pictures->model;
-    search->k = 10;
     search->row = -1;
     search->count = 1;
     if (read_body(exchange, pictures, search))

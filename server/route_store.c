@@ -147,6 +147,24 @@ static bool read_update(struct exchange *exchange, struct keeping *keeping,
     return true;
 }
 
+// A name, or an array of names: of the first pictures, in order.
+static bool read_sources(struct pictures *pictures, const struct json *sources)
+{
+    bool several = json_kind(sources) == JSON_ARRAY;
+    const struct json *source = several ? sources->first : sources;
+    for (size_t i = 0; source != NULL && (several || source->kind != JSON_NULL); i++) {
+        if (json_text(source) == NULL || source->length == 0) {
+            answer_error(pictures->exchange, 400, "invalid_argument", "sources",
+                         "sources are the pictures' names");
+            return false;
+        }
+        if (i < pictures->count)
+            pictures->names[i] = text_clean(source->string);
+        source = several ? source->next : NULL;
+    }
+    return true;
+}
+
 // {"input": .., "sources": ["a.jpg", ..], "update": true}
 static bool read_json(struct exchange *exchange, struct pictures *pictures)
 {
@@ -154,16 +172,7 @@ static bool read_json(struct exchange *exchange, struct pictures *pictures)
     bool good = body_json(exchange, &document) &&
                 read_update(exchange, pictures->more, json_get(document.root, "update")) &&
                 input_read(pictures, json_get(document.root, "input"), true, "input");
-    const struct json *sources = good ? json_get(document.root, "sources") : NULL;
-    const struct json *source = json_kind(sources) == JSON_ARRAY ? sources->first : sources;
-    for (size_t i = 0; good && i < pictures->count && source != NULL; i++, source = source->next) {
-        good = json_text(source) != NULL && source->length > 0;
-        if (good)
-            pictures->names[i] = text_clean(source->string);
-        else
-            answer_error(exchange, 400, "invalid_argument", "sources",
-                         "sources are the pictures' names");
-    }
+    good = good && read_sources(pictures, json_get(document.root, "sources"));
     json_free(&document);
     return good;
 }

@@ -44,11 +44,19 @@ static int read_string(pipilo_value **out, const char *text, struct pipilo_error
                      "picture as data:image/..;base64,.. or {\"image\": base64}");
 }
 
-// {"image": ..}, {"bytes": ..}, {"url": ..}, {"image_url": ..}: the string inside.
+// {"image": ..}, {"bytes": ..}, {"url": ..}, {"image_url": ..}: the string inside; and {"content":
+// [..]} with one of these.
 static int read_picture(pipilo_value **out, const struct json *node, struct pipilo_error *err)
 {
     const struct json *url = json_get(node, "url"), *image_url = json_get(node, "image_url");
-    const char *image = json_text(json_get(node, "image"));
+    const struct json *content = json_get(node, "content"), *inner = json_get(node, "image");
+    const char *image = json_text(inner);
+    if (json_kind(content) == JSON_ARRAY && content->length == 1)
+        inner = content->first;
+    if (json_kind(inner) == JSON_OBJECT)
+        return read_picture(out, inner, err);
+    if (json_kind(content) == JSON_ARRAY && json_text(inner) != NULL)
+        return read_string(out, json_text(inner), err);
     if (image == NULL)
         image = json_text(json_get(node, "bytes"));
     if (image != NULL && strncasecmp(image, "data:", 5) != 0)

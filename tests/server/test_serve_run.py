@@ -29,7 +29,9 @@ def test_text_equals_embed(runner, tmp_path):
     rows = runner.json("POST", "/v1/run", {"pipeline": "vec", "inputs": [uri(d) for d in files]})["data"]
     numpy.testing.assert_array_equal(numpy.float32([row[0]["v"] for row in rows]), expected)
     for shape in ({"image": text(files[0])}, {"bytes": text(files[0])}, {"url": uri(files[0])},
-                  {"type": "image_url", "image_url": {"url": uri(files[0])}}):
+                  {"type": "image_url", "image_url": {"url": uri(files[0])}}, {"content": [uri(files[0])]},
+                  {"content": [{"type": "image_url", "image_url": uri(files[0])}]},
+                  {"image": {"bytes": text(files[0])}}):
         rows = runner.json("POST", "/v1/run", {"pipeline": VECTOR, "input": shape})["data"]
         numpy.testing.assert_array_equal(numpy.float32(rows[0][0]["v"]), expected[0])
 

@@ -144,6 +144,10 @@ def test_adding(serve, tmp_path):
     rows = server.json("POST", "/v1/items", {"input": [text(picture(6)), uri(picture(7))],
                                               "sources": ["six", "seven"]})["data"]
     assert [(row["source"], row["row"]) for row in rows] == [("six", 5), ("seven", 6)]
+    # A single name is the first picture's, and the member behind it none.
+    rows = server.json("POST", "/v1/items?on_error=row", {
+        "input": [uri(b"none")] * 2, "sources": "seven", "model": "null"})["data"]
+    assert rows[0]["source"] == "seven" and rows[1]["source"].startswith("upload-")
     row = json.loads(server.ask("POST", "/v1/items", picture(8))[2])["data"][0]
     assert row["source"].startswith("upload-") and row["row"] == 7
     listed = server.json("GET", "/v1/items")["data"]
