@@ -18,6 +18,9 @@ def test_dashboard_asks_for_metrics_that_there_are(server):
     # A request is counted when its answer is out.
     wait_until(lambda: server.metric("requests_total") >= 2)
     known = set(re.findall(r"^(pipilo_\w+)", server.ask("GET", "/metrics")[2].decode(), re.M))
+    # Wherever one is named.
+    for file in DEPLOY.iterdir():
+        assert set(re.findall(r"\bpipilo_[a-z]\w+", file.read_text())) <= known, file
     dashboard = json.loads((DEPLOY / "grafana.json").read_text())
     asked = {name for panel in dashboard["panels"] for target in panel["targets"]
              for name in re.findall(r"\bpipilo_\w+", target["expr"])}

@@ -11,6 +11,7 @@ import time
 
 import numpy
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving import PATIENCE, PROGRAM, picture, slow_picture, uri, wait_until
 
@@ -151,25 +152,34 @@ def test_names_that_are_no_text(server):
     assert status == 200 and set(name) == set("\ufffd.jpg")
 
 
+def check_histogram(family):
+    """Buckets grow, and the last is the count."""
+    counts = {}
+    for sample in family.samples:
+        own = tuple(sorted((k, v) for k, v in sample.labels.items() if k != "le"))
+        counts.setdefault((own, sample.name.rsplit("_", 1)[1]), []).append(sample.value)
+    for (own, kind), values in counts.items():
+        assert values == sorted(values), family.name
+        assert kind != "bucket" or values[-1] == counts[own, "count"][0], family.name
+
+
 def test_metrics_are_prometheus(server):
     server.ask("POST", "/embed", picture())
     server.ask("POST", "/embed", b"no picture")
     refused = 'pipilo_requests_total{route="/embed",status="415"}'
     wait_until(lambda: refused in server.ask("GET", "/metrics")[2].decode())
-    text = server.ask("GET", "/metrics")[2].decode()
-    types = {}
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            name, kind = line.split()[2:]
-            assert name not in types
-            types[name] = kind
-        elif not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            base = name.split("{")[0]
-            for suffix in ("_bucket", "_sum", "_count"):
-                base = base.removesuffix(suffix) if base.removesuffix(suffix) in types else base
-            assert base in types, line
-            float(value)
+    status, headers, text = server.ask("GET", "/metrics")
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = text.decode()
+    families = list(text_string_to_metric_families(text))
+    types = {family.name: family.type for family in families}
+    assert len(types) == len(families) and "unknown" not in types.values()
+    for family in families:
+        assert family.samples and family.documentation, family.name
+        labels = [tuple(sorted(sample.labels.items())) + (sample.name,) for sample in family.samples]
+        assert len(set(labels)) == len(labels), family.name
+        if family.type == "histogram":
+            check_histogram(family)
     assert types["pipilo_stage_seconds"] == "histogram"
     assert server.metric("picture_errors_total") >= 1
 
