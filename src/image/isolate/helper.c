@@ -82,6 +82,13 @@ static void forget(struct plo_helper *helper)
     plo_lock_release(&lock);
 }
 
+// It is used no more.
+static void lose(struct plo_helper *helper)
+{
+    helper->lost = true;
+    atomic_fetch_add(&lost, 1);
+}
+
 static pid_t wait_for(const struct plo_helper *helper, int how, int *status)
 {
     pid_t got = 0;
@@ -117,6 +124,36 @@ static void end(struct plo_helper *helper)
     plo_free(helper);
 }
 
+static int fail_nonsense(struct pipilo_error *err)
+{
+    return plo_fail(err, PIPILO_EOPERATOR, "the decoder gave a wrong answer");
+}
+
+// What became of a helper that does not answer any more.
+static int fail_lost(struct plo_helper *helper, int64_t limit, struct pipilo_error *err)
+{
+    // It could have closed the socket and live on; one that is dying keeps the status it has.
+    int status = reap(helper);
+    if (status < 0 || WIFEXITED(status))
+        return plo_fail(err, PIPILO_EOPERATOR, "the decoder ended while it worked on it");
+    int signal = WTERMSIG(status);
+    if (signal == SIGXCPU)
+        return plo_deadline_fail(limit, err);
+    return plo_fail(err, PIPILO_EOPERATOR, "the decoder crashed on it (signal %d, %s)", signal,
+                    strsignal(signal));
+}
+
+// A helper that could not be asked or did not answer: it is lost.
+static int fail_reply(struct plo_helper *helper, int reason, int64_t limit,
+                      struct pipilo_error *err)
+{
+    lose(helper);
+    if (reason == -ETIMEDOUT)
+        return plo_deadline_fail(limit, err);
+    // One that is still there after nonsense is ended like one that hangs.
+    return reason == -EPROTO ? fail_nonsense(err) : fail_lost(helper, limit, err);
+}
+
 // --- a start -------------------------------------------------------------------------------------
 
 // Waits until there is something to read: 0, or -ETIMEDOUT.
@@ -135,6 +172,18 @@ static int wait_until(int socket, int64_t until)
         if (result < 0 && errno != EINTR)
             return -errno;
     }
+}
+
+// Asks and waits: 0, or a negative errno.
+static int exchange(struct plo_helper *helper, const struct plo_helper_request *request, int fd,
+                    int64_t until, struct plo_helper_answer *answer)
+{
+    int reason = plo_wire_send(helper->socket, request, sizeof *request, fd);
+    if (reason == 0)
+        reason = wait_until(helper->socket, until);
+    if (reason == 0)
+        reason = plo_wire_recv(helper->socket, answer, sizeof *answer, NULL);
+    return reason;
 }
 
 static int greet(struct plo_helper *helper, struct pipilo_error *err)
@@ -199,26 +248,28 @@ static int create(struct plo_helper **out, bool vips, struct pipilo_error *err)
 
 // --- the region ----------------------------------------------------------------------------------
 
-// Nobody has the region any more: it is not asked of the helper until then.
-static void take_back(struct plo_helper *helper)
+// Has the helper unmap the region, and waits until it says so. It is lost where it does not.
+static int take_back(struct plo_helper *helper, struct pipilo_error *err)
 {
     struct plo_helper_request request;
-    if (helper->region_sent) {
-        memset(&request, 0, sizeof request);
-        request.verb = PLO_HELPER_FORGET;
-        if (plo_wire_send(helper->socket, &request, sizeof request, -1) < 0)
-            helper->lost = true;
-    }
-    drop_region(helper);
+    struct plo_helper_answer answer;
+    if (!helper->region_sent)
+        return 0;
+    memset(&request, 0, sizeof request);
+    request.verb = PLO_HELPER_FORGET;
+    int64_t until = plo_clock_ns() + START_LIMIT * SECOND;
+    int reason = exchange(helper, &request, -1, until, &answer);
+    helper->region_sent = false;
+    return reason == 0 ? 0 : fail_reply(helper, reason, START_LIMIT * SECOND, err);
 }
 
-// Memory with a descriptor, whose size is fixed for good: who has it cannot cut it off.
+// Memory with a descriptor, whose size is fixed from the start: who has it cannot cut it off.
 static int create_region(size_t size)
 {
     int fd = memfd_create("pipilo", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
-    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
     if (ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0) {
         int reason = -errno;
         close(fd);
@@ -231,7 +282,9 @@ int plo_helper_room(struct plo_helper *helper, size_t size, struct pipilo_error 
 {
     if (helper->region_size >= size && helper->region != NULL)
         return 0;
-    take_back(helper);
+    int taken = take_back(helper, err);
+    drop_region(helper);
+    PLO_TRY(taken);
     size_t room = (size + REGION_GRAIN - 1) / REGION_GRAIN * REGION_GRAIN;
     int fd = create_region(room);
     if (fd < 0)
@@ -247,7 +300,19 @@ int plo_helper_room(struct plo_helper *helper, size_t size, struct pipilo_error 
     return 0;
 }
 
-uint8_t *plo_helper_keep_region(struct plo_helper *helper, size_t size)
+// The helper has no way any more to write where the pixels are: it has unmapped them, or the seal
+// is refused, and it can map or write the memory no more.
+static int seal(struct plo_helper *helper, struct pipilo_error *err)
+{
+    PLO_TRY(take_back(helper, err));
+    if (fcntl(helper->region_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+        return 0;
+    lose(helper);
+    return fail_nonsense(err);
+}
+
+int plo_helper_keep_region(struct plo_helper *helper, size_t size, uint8_t **out,
+                           struct pipilo_error *err)
 {
     uint8_t *region = helper->region;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -255,14 +320,20 @@ uint8_t *plo_helper_keep_region(struct plo_helper *helper, size_t size)
     // From now on private: what a child of fork() writes there is the child's.
     if (mmap(region, kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, helper->region_fd, 0) ==
         MAP_FAILED)
-        return NULL;
+        return plo_fail_nomem(err, size);
     if (kept < helper->region_size) {
         madvise(region + kept, helper->region_size - kept, MADV_REMOVE);
         munmap(region + kept, helper->region_size - kept);
     }
     helper->region = NULL;
-    take_back(helper);
-    return region;
+    int result = seal(helper, err);
+    drop_region(helper);
+    if (result < 0) {
+        munmap(region, kept);
+        return result;
+    }
+    *out = region;
+    return 0;
 }
 
 // --- the list ------------------------------------------------------------------------------------
@@ -304,12 +375,14 @@ void plo_helper_give(struct plo_helper **given)
 {
     struct plo_helper *helper = *given;
     *given = NULL;
+    if (!helper->lost && helper->region_size > REGION_KEEP) {
+        (void)take_back(helper, NULL);
+        drop_region(helper);
+    }
     if (helper->lost) {
         end(helper);
         return;
     }
-    if (helper->region_size > REGION_KEEP)
-        take_back(helper);
     plo_lock_take(&lock);
     helper->next = idle;
     idle = helper;
@@ -375,20 +448,6 @@ static void set_limits(struct plo_helper *helper, uint64_t memory, int64_t time)
     set_limit(helper, RLIMIT_CPU, (uint64_t)used.tv_sec + 2 + 4 * (uint64_t)(time / SECOND + 1));
 }
 
-// What became of a helper that does not answer any more.
-static int fail_lost(struct plo_helper *helper, int64_t limit, struct pipilo_error *err)
-{
-    // It could have closed the socket and live on; one that is dying keeps the status it has.
-    int status = reap(helper);
-    if (status < 0 || WIFEXITED(status))
-        return plo_fail(err, PIPILO_EOPERATOR, "the decoder ended while it worked on it");
-    int signal = WTERMSIG(status);
-    if (signal == SIGXCPU)
-        return plo_deadline_fail(limit, err);
-    return plo_fail(err, PIPILO_EOPERATOR, "the decoder crashed on it (signal %d, %s)", signal,
-                    strsignal(signal));
-}
-
 int plo_helper_ask(struct plo_helper *helper, struct plo_helper_request *request, int fd,
                    uint64_t memory, struct plo_helper_answer *answer, struct pipilo_error *err)
 {
@@ -400,21 +459,8 @@ int plo_helper_ask(struct plo_helper *helper, struct plo_helper_request *request
     request->limit = limit;
     request->new_region = fd < 0 && helper->region != NULL && !helper->region_sent;
     request->region_size = helper->region_size;
-    int reason = plo_wire_send(helper->socket, request, sizeof *request,
-                               request->new_region ? helper->region_fd : fd);
+    int reason =
+        exchange(helper, request, request->new_region ? helper->region_fd : fd, until, answer);
     helper->region_sent = helper->region_sent || request->new_region;
-    if (reason == 0)
-        reason = wait_until(helper->socket, until);
-    if (reason == 0)
-        reason = plo_wire_recv(helper->socket, answer, sizeof *answer, NULL);
-    if (reason == 0)
-        return 0;
-    helper->lost = true;
-    atomic_fetch_add(&lost, 1);
-    if (reason == -ETIMEDOUT)
-        return plo_deadline_fail(limit, err);
-    // One that is still there after nonsense is ended like one that hangs.
-    if (reason == -EPROTO)
-        return plo_fail(err, PIPILO_EOPERATOR, "the decoder gave a wrong answer");
-    return fail_lost(helper, limit, err);
+    return reason == 0 ? 0 : fail_reply(helper, reason, limit, err);
 }

@@ -38,12 +38,15 @@ int plo_helper_take(struct plo_helper **out, bool vips, struct pipilo_error *err
 // Gives it back; one that is lost is gone, and a large region with it.
 void plo_helper_give(struct plo_helper **helper);
 
-// A region of at least `size` bytes, its content undefined.
+// A region of at least `size` bytes, its content undefined. Errors: PIPILO_ENOMEM, PIPILO_EIO;
+// PIPILO_EOPERATOR where the helper does not give back the one before, after which it is lost.
 int plo_helper_room(struct plo_helper *helper, size_t size, struct pipilo_error *err);
 
-// The first `size` bytes of the region are the caller's from now on, to be unmapped; NULL when out
-// of memory.
-uint8_t *plo_helper_keep_region(struct plo_helper *helper, size_t size);
+// The first `size` bytes of the region are the caller's from now on, to be unmapped: the helper has
+// given them back and cannot change them any more. Errors: PIPILO_ENOMEM; PIPILO_EOPERATOR where it
+// keeps them, after which it is lost.
+int plo_helper_keep_region(struct plo_helper *helper, size_t size, uint8_t **out,
+                           struct pipilo_error *err);
 
 // Sends the request (its region and its limit are filled in here) with a descriptor or -1 and waits
 // for the answer. `memory`: bytes that the work may need. An answer's error is not looked at.

@@ -152,25 +152,34 @@ static void unmap(void *cookie, uint8_t *data, size_t size)
     munmap(data, size);
 }
 
-static struct plo_buf *take_over(struct plo_helper *helper, size_t size)
+static int take_over(struct plo_buf **out, struct plo_helper *helper, size_t size,
+                     struct pipilo_error *err)
 {
-    uint8_t *data = plo_helper_keep_region(helper, size);
-    struct plo_buf *owner = data != NULL ? plo_buf_wrap(data, size, unmap, NULL) : NULL;
-    if (owner == NULL && data != NULL)
-        munmap(data, size);
-    return owner;
+    uint8_t *data = NULL;
+    PLO_TRY(plo_helper_keep_region(helper, size, &data, err));
+    *out = plo_buf_wrap(data, size, unmap, NULL);
+    if (*out != NULL)
+        return 0;
+    munmap(data, size);
+    return plo_fail_nomem(err, size);
+}
+
+static int copy(struct plo_buf **out, const uint8_t *data, size_t size, struct pipilo_error *err)
+{
+    *out = plo_buf_create(size);
+    if (*out == NULL)
+        return plo_fail_nomem(err, size);
+    memcpy((*out)->data, data, size);
+    return 0;
 }
 
 int plo_isolated_keep(struct plo_isolated *from, enum plo_color color, struct plo_pixels *out,
                       struct pipilo_error *err)
 {
     size_t size = 3 * (size_t)from->width * from->height;
-    bool copied = size <= COPY_BYTES;
-    struct plo_buf *owner = copied ? plo_buf_create(size) : take_over(from->helper, size);
-    if (owner == NULL)
-        return plo_fail_nomem(err, size);
-    if (copied)
-        memcpy(owner->data, from->data, size);
+    struct plo_buf *owner = NULL;
+    PLO_TRY(size <= COPY_BYTES ? copy(&owner, from->data, size, err)
+                               : take_over(&owner, from->helper, size, err));
     *out = (struct plo_pixels){ .width = from->width,
                                 .height = from->height,
                                 .color = color,

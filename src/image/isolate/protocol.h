@@ -33,7 +33,7 @@ enum plo_helper_verb {
     PLO_HELPER_WINDOW,
     PLO_HELPER_CROP,
     PLO_HELPER_PIXELS,
-    PLO_HELPER_FORGET, // the region; not answered
+    PLO_HELPER_FORGET, // unmap the region, and say so
 };
 
 // A request may carry one descriptor: the region, where it is a new one, or the file to probe.

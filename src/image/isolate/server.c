@@ -113,12 +113,11 @@ static void serve(struct server *server)
     int fd = -1, result = 0;
     while (result == 0 && plo_wire_recv(PLO_HELPER_SOCKET, &request, sizeof request, &fd) == 0) {
         struct plo_helper_answer answer;
-        if (request.verb == PLO_HELPER_FORGET) {
-            forget_region(server);
-            continue;
-        }
         memset(&answer, 0, sizeof answer);
-        answer_request(server, &request, fd, &answer);
+        if (request.verb == PLO_HELPER_FORGET)
+            forget_region(server);
+        else
+            answer_request(server, &request, fd, &answer);
         if (fd >= 0)
             close(fd);
         result = plo_wire_send(PLO_HELPER_SOCKET, &answer, sizeof answer, -1);

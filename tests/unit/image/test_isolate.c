@@ -27,6 +27,7 @@
 #include "image/isolate/helper.h"
 #include "image/isolate/isolate.h"
 #include "image/isolate/sandbox.h"
+#include "image/isolate/wire.h"
 #include "samples.h"
 
 enum { W = 61, H = 43 };
@@ -203,6 +204,86 @@ static void many_pixels_are_not_copied(void **test)
     plo_image_scratch_destroy(scratch);
     plo_buf_unref(&bytes);
     free(wanted);
+}
+
+// --- a helper that was taken over ----------------------------------------------------------------
+
+// What it does when it is asked to give back pixels: a picture of somebody else's is to be spoilt.
+enum crime { HONEST, KEEPS_IT_MAPPED, MAPS_IT_AGAIN, SAYS_NOTHING };
+
+struct accused {
+    int socket;
+    enum crime crime;
+    bool could; // write where the pixels are
+};
+
+static void *live_as_helper(void *cookie)
+{
+    struct accused *self = cookie;
+    struct plo_helper_request request;
+    struct plo_helper_answer answer = { 0 };
+    int fd = -1, none = -1;
+    if (plo_wire_recv(self->socket, &request, sizeof request, &fd) < 0)
+        return NULL;
+    const size_t size = request.region_size;
+    uint8_t *region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    memset(region, 7, request.room);
+    plo_wire_send(self->socket, &answer, sizeof answer, -1);
+    plo_wire_recv(self->socket, &request, sizeof request, &none);
+    assert_int_equal(request.verb, PLO_HELPER_FORGET);
+    if (self->crime != KEEPS_IT_MAPPED)
+        munmap(region, size);
+    if (self->crime == SAYS_NOTHING)
+        shutdown(self->socket, SHUT_RDWR);
+    plo_wire_send(self->socket, &answer, sizeof answer, -1);
+    // Until the other end is closed.
+    plo_wire_recv(self->socket, &request, sizeof request, &none);
+    if (self->crime == MAPS_IT_AGAIN)
+        self->could = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED ||
+                      pwrite(fd, "8", 1, 0) == 1 ||
+                      fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
+    if (self->crime == KEEPS_IT_MAPPED)
+        munmap(region, size);
+    close(fd);
+    return NULL;
+}
+
+static void pixels_that_were_taken_are_the_takers(void **test)
+{
+    (void)test;
+    enum { SIZE = 3 << 20 };
+    for (enum crime crime = HONEST; crime <= SAYS_NOTHING; crime++) {
+        int pair[2];
+        pthread_t thread;
+        struct plo_helper_request request = { .verb = PLO_HELPER_PIXELS, .room = SIZE };
+        struct plo_helper_answer answer;
+        struct plo_helper helper = { .region_fd = -1 };
+        uint8_t *kept = NULL;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        struct accused accused = { .socket = pair[1], .crime = crime };
+        helper.socket = pair[0];
+        assert_int_equal(pthread_create(&thread, NULL, live_as_helper, &accused), 0);
+        assert_int_equal(plo_helper_room(&helper, SIZE + 100, NULL), 0);
+        // As plo_helper_ask, which would limit a process.
+        request.region_size = helper.region_size;
+        helper.region_sent = true;
+        assert_int_equal(plo_wire_send(pair[0], &request, sizeof request, helper.region_fd), 0);
+        assert_int_equal(plo_wire_recv(pair[0], &answer, sizeof answer, NULL), 0);
+        int result = plo_helper_keep_region(&helper, SIZE, &kept, NULL);
+        bool safe = crime == HONEST || crime == MAPS_IT_AGAIN;
+        assert_int_equal(result, safe ? 0 : PIPILO_EOPERATOR);
+        assert_int_equal(helper.lost, !safe);
+        assert_int_equal(helper.region_fd, -1);
+        shutdown(pair[0], SHUT_RDWR);
+        pthread_join(thread, NULL);
+        assert_false(accused.could);
+        for (size_t i = 0; safe && i < SIZE; i++)
+            assert_int_equal(kept[i], 7);
+        if (safe)
+            munmap(kept, SIZE);
+        close(pair[0]);
+        close(pair[1]);
+    }
 }
 
 static int decode_once(void)
@@ -518,6 +599,7 @@ int main(void)
         cmocka_unit_test(what_a_helper_may_not_do_ends_it),
         cmocka_unit_test(what_is_set_is_got),
         cmocka_unit_test(without_a_program_nothing_is_set),
+        cmocka_unit_test(pixels_that_were_taken_are_the_takers),
     };
     return cmocka_run_group_tests(tests, begin, nothing_is_left);
 }
