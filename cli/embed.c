@@ -15,6 +15,7 @@
 
 #include "commands.h"
 #include "drive.h"
+#include "embed_left.h"
 #include "machine.h"
 #include "progress.h"
 #include "relay.h"
@@ -25,6 +26,7 @@ enum { CODES = 32, SHOWN_ERRORS = 5 };
 // One `pipilo embed` under way.
 struct job {
     const struct embed_options *options;
+    struct left before; // the run
     const char *const *inputs;
     size_t count;
     FILE *words; // where the summary goes
@@ -351,31 +353,28 @@ static int embed(struct job *job, const char *text, struct pipilo_error *err)
     return result;
 }
 
-// What a run that was stopped leaves.
-static const char *what_is_left(const struct embed_options *options)
+static int report_stopped(const struct job *job, int result, const struct pipilo_error *err)
 {
-    if (strcmp(options->out, "-") == 0)
-        return "the rows that were ready are written";
-    if (options->resume)
-        return "the same command, with --resume, goes on from there";
-    return options->update && embed_keeps(options->out) ? "OUT keeps the rows it has got"
-                                                        : "nothing was written";
+    bool canceled = result == PIPILO_ECANCELED && signals_caught();
+    bool first = strcmp(job->options->on_error, "stop") == 0;
+    bool resumable = job->options->resume && job->rows > 0;
+    bool several = job->options->models.count > 1;
+    int status = canceled ? pipilo_error_exit_status(PIPILO_ECANCELED) : say_error(err);
+    if (!canceled && !first && !resumable && !several)
+        return status;
+    char *left = left_text(&job->before, job->options);
+    if (!canceled && first)
+        say("stopped at the first error; %s", left);
+    else
+        say("stopped after %lld rows; %s", (long long)job->rows, left);
+    free(left);
+    return status;
 }
 
 static int report(struct job *job, int result, const struct pipilo_error *err)
 {
-    if (result == PIPILO_ECANCELED && signals_caught()) {
-        say("stopped after %lld rows; %s", (long long)job->rows, what_is_left(job->options));
-        return pipilo_error_exit_status(PIPILO_ECANCELED);
-    }
-    if (result < 0) {
-        int status = say_error(err);
-        if (strcmp(job->options->on_error, "stop") == 0)
-            say("stopped at the first error; %s", what_is_left(job->options));
-        else if (job->options->resume && job->rows > 0)
-            say("stopped after %lld rows; %s", (long long)job->rows, what_is_left(job->options));
-        return status;
-    }
+    if (result < 0)
+        return report_stopped(job, result, err);
     if (job->options->json)
         json_summary(job);
     else if (!job->options->quiet)
@@ -464,6 +463,7 @@ static int run_embed(const void *stored, char **operands, int count)
         relay_start();
     progress_begin(&job.progress, options->quiet);
     progress_note(&job.progress, "loading the model");
+    left_begin(&job.before, options);
     start_counter(&job);
     int result = embed(&job, text, &err);
     stop_counter(&job);

@@ -50,6 +50,7 @@ static enum message inside(enum message message, uint64_t field)
 
 // The file through a window. It is read, not mapped: a mapped file that shrinks ends the process.
 struct reader {
+    const char *path;
     int fd;
     uint64_t start; // of the window
     size_t length;
@@ -136,19 +137,19 @@ static bool read_text(struct reader *r, struct bytes b, char *out, size_t out_si
     return true;
 }
 
-static int add_name(struct plo_external *out, const char *name, struct pipilo_error *err)
+static int add_name(struct plo_external *out, const char *path, const char *name,
+                    struct pipilo_error *err)
 {
     size_t length = strlen(name);
     bool up = strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 ||
               strstr(name, "/../") != NULL || (length > 2 && strcmp(name + length - 3, "/..") == 0);
     if (name[0] == '\0' || name[0] == '/' || up)
-        return plo_fail(err, PIPILO_EMODEL, "the model asks for '%s', outside its own folder",
-                        name);
+        return plo_fail(err, PIPILO_EMODEL, "%s asks for '%s', outside its own folder", path, name);
     for (size_t i = 0; i < out->count; i++)
         if (strcmp(out->names[i], name) == 0)
             return 0;
     if (out->count == PLO_EXTERNAL_FILES)
-        return plo_fail(err, PIPILO_EMODEL, "the model names more than %d files of weights",
+        return plo_fail(err, PIPILO_EMODEL, "%s names more than %d files of weights", path,
                         PLO_EXTERNAL_FILES);
     memcpy(out->names[out->count++], name, length + 1);
     return 0;
@@ -160,12 +161,12 @@ static int walk(struct plo_external *out, struct reader *r, enum message message
     char key[16] = "", value[PLO_EXTERNAL_NAME] = "";
     bool readable = true, graph = message != MODEL;
     if (depth > MAX_DEPTH)
-        return plo_fail(err, PIPILO_EMODEL, "the model's graphs are nested too deeply");
+        return plo_fail(err, PIPILO_EMODEL, "%s: its graphs are nested too deeply", r->path);
     while (b.at < b.end) {
         uint64_t field;
         struct bytes content;
         if (!next_field(r, &b, &field, &content))
-            return plo_fail(err, PIPILO_EMODEL, "the file is no ONNX model, or is cut short");
+            return plo_fail(err, PIPILO_EMODEL, "%s is no ONNX model, or is cut short", r->path);
         if (message == ENTRY && field == 1 && !read_text(r, content, key, sizeof key))
             key[0] = '\0';
         else if (message == ENTRY && field == 2)
@@ -176,12 +177,12 @@ static int walk(struct plo_external *out, struct reader *r, enum message message
             PLO_TRY(walk(out, r, next, content, depth + 1, err));
     }
     if (!graph)
-        return plo_fail(err, PIPILO_EMODEL, "the file is no ONNX model, it holds no graph");
+        return plo_fail(err, PIPILO_EMODEL, "%s is no ONNX model, it holds no graph", r->path);
     if (strcmp(key, "location") != 0)
         return 0;
     if (!readable)
-        return plo_fail(err, PIPILO_EMODEL, "the model names a file of weights by odd bytes");
-    return add_name(out, value, err);
+        return plo_fail(err, PIPILO_EMODEL, "%s names a file of weights by odd bytes", r->path);
+    return add_name(out, r->path, value, err);
 }
 
 static int check_files(const struct plo_external *external, const char *onnx,
@@ -196,7 +197,7 @@ static int check_files(const struct plo_external *external, const char *onnx,
         int result = access(path, R_OK) == 0 ? 0 : -errno;
         plo_free(path);
         if (result < 0)
-            return plo_fail_errno(err, result, "the model's weights %s", external->names[i]);
+            return plo_fail_errno(err, result, "the weights %s of %s", external->names[i], onnx);
     }
     return 0;
 }
@@ -215,6 +216,7 @@ int plo_external_names(struct plo_external *out, const char *onnx, struct pipilo
     else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
         code = plo_fail(err, PIPILO_EMODEL, "%s is empty or no regular file", onnx);
     if (code == 0) {
+        r->path = onnx;
         r->fd = fd;
         code = walk(out, r, MODEL, (struct bytes){ 0, (uint64_t)status.st_size }, 0, err);
     }

@@ -63,6 +63,15 @@ static int check_head(const struct plo_table *table, const struct plo_journal_he
     return 0;
 }
 
+// A finished OUT, and beside it what a run that was to replace it has left.
+static int fail_begun(const char *path, struct pipilo_error *err)
+{
+    return plo_fail(err, PIPILO_EEXISTS,
+                    "%s is there already, and so is a run that was begun to replace it: --resume "
+                    "--force goes on with that",
+                    path);
+}
+
 static int look(struct plo_table *table, const char *path, uint64_t size,
                 struct plo_journal_state *state, struct pipilo_error *err)
 {
@@ -70,7 +79,7 @@ static int look(struct plo_table *table, const char *path, uint64_t size,
     PLO_TRY(result);
     bool usable = result > 0 && size > 0;
     if (!(usable && state->complete) && !table->options.force && is_there(table->path))
-        result = plo_table_fail_exists(table->path, err);
+        result = usable ? fail_begun(table->path, err) : plo_table_fail_exists(table->path, err);
     else if (!usable) {
         // Nothing whole was left; what there is goes when this run fails, too.
         table->resume.keep = false;

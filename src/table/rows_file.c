@@ -133,8 +133,9 @@ static int check_free(const struct plo_table *table, const char *path, struct pi
     struct stat status;
     if (table->options.force || table->options.update || lstat(path, &status) < 0)
         return 0;
+    // Whether a run may go on beside an OUT that is there is told by its journal.
     if (strcmp(path, table->path) == 0)
-        return plo_table_fail_exists(path, err);
+        return table->options.resume ? 0 : plo_table_fail_exists(path, err);
     return plo_fail(err, PIPILO_EEXISTS,
                     "%.160s is there, but not %.160s: remove what is left, or replace it with "
                     "--force",

@@ -7,6 +7,8 @@
 // to be on the disk at once and in order, as a journaling file system has them. Without CUT_AT the
 // calls are counted, and their number goes to the file CUT_COUNT.
 //
+// With CUT_SIGNAL the CUT_AT th call happens, a while after that signal was sent to the process.
+//
 // CUT_FULL instead of CUT_AT: from that many bytes on there is no space left.
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -122,12 +124,19 @@ static void tell(const char *path)
 
 static void step(void)
 {
-    const char *at = getenv("CUT_AT"), *count = getenv("CUT_COUNT");
+    const char *at = getenv("CUT_AT"), *count = getenv("CUT_COUNT"), *number = getenv("CUT_SIGNAL");
     calls++;
     if (count != NULL)
         tell(count);
     if (at == NULL || calls < strtol(at, NULL, 10))
         return;
+    if (number != NULL) {
+        if (calls == strtol(at, NULL, 10)) {
+            kill(getpid(), (int)strtol(number, NULL, 10));
+            usleep(250 * 1000);
+        }
+        return;
+    }
     srand((unsigned)strtol(at, NULL, 10));
     for (int i = 0; getenv("CUT_POWER") != NULL && i < file_count; i++)
         lose(&files[i]);
