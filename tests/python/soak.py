@@ -4,8 +4,10 @@ usage: soak.py pipelines|batch COUNT MODEL FOLDER        FOLDER holds the pictur
 
 pipelines: the program of Towhee's issue 2696: for each picture a pipeline is built, called and
 dropped. batch: one pipeline and one `batch` over pictures made as they are asked for, each result
-looked at and dropped. Prints one JSON object: the series of RssAnon in kB, threads, descriptors,
-how often the model was loaded, and what was alive at the end.
+looked at and dropped. Prints one JSON object: the series of anonymous memory in kB, threads,
+descriptors, how often the model was loaded, and what was alive at the end.
+
+On two cores: each of many threads would touch memory of its own for the first time at some time.
 """
 
 import gc
@@ -25,8 +27,10 @@ WATCHED = 100  # looks at memory
 
 def status():
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    # Exact; RssAnon may be off by some pages a core.
+    rolled = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
     return {
-        "anonymous": int(lines["RssAnon"].split()[0]),
+        "anonymous": int(rolled["Anonymous"].split()[0]),
         "resident": int(lines["VmRSS"].split()[0]),
         "threads": int(lines["Threads"]),
         "descriptors": len(os.listdir("/proc/self/fd")),
@@ -63,6 +67,7 @@ def batch(count, model, folder):
 
 
 def main(what, count, model, folder):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     every = max(1, count // WATCHED)
     series = []
     for i, _ in enumerate({"pipelines": pipelines, "batch": batch}[what](count, model, folder), 1):

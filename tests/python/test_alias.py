@@ -10,7 +10,7 @@ import pytest
 
 from pipilo import alias
 
-CAPTURED = {"capture_output": True, "text": True, "timeout": 60}
+CAPTURED = {"capture_output": True, "text": True, "timeout": 240}
 
 PROGRAM = """
 import sys

@@ -312,7 +312,7 @@ try:
 except OSError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.stdout == "the Arrow stream failed: no reason\n", done.stderr
 
 
@@ -342,7 +342,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert pipilo.embed(column, 'null:16').status == ['unsupported_format'] * 2
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 50_000  # kB; a copy of one would be 100,000
 

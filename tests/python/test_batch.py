@@ -192,13 +192,13 @@ def test_a_run_belongs_to_one_thread():
 
     def wait(x):
         inside.set()
-        go.wait(10)
+        go.wait(240)
         return x
 
     results = pipe.input("x").map("x", "y", wait).output("y").stream([1])
     thread = threading.Thread(target=lambda: next(results))
     thread.start()
-    inside.wait(10)
+    inside.wait(240)
     with pytest.raises(ValueError):  # a generator's own word for it
         next(results)
     go.set()
@@ -225,7 +225,7 @@ def test_async_canceled(how):
         try:
             yield 1
             inside.set()
-            go.wait(30)
+            go.wait(240)
             yield from range(100_000)
         finally:
             ended.set()
@@ -236,7 +236,7 @@ def test_async_canceled(how):
 
     async def main():
         task = asyncio.create_task(consume())
-        await asyncio.to_thread(inside.wait, 30)
+        await asyncio.to_thread(inside.wait, 240)
         with pytest.raises(asyncio.CancelledError if how == "cancel" else TimeoutError):
             if how == "timeout":
                 async with asyncio.timeout(0.01):
@@ -249,7 +249,7 @@ def test_async_canceled(how):
         # Nobody waited for the turn under way, which ends the stream behind itself.
         assert not ended.is_set()
         go.set()
-        assert await asyncio.to_thread(ended.wait, 30)
+        assert await asyncio.to_thread(ended.wait, 240)
 
     asyncio.run(main())
 

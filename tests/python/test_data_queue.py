@@ -173,7 +173,7 @@ def test_a_full_queue_waits():
     while (row := q.get()) is not None:
         assert q.size <= 3
         seen.append(row[0])
-    thread.join(10)
+    thread.join(240)
     assert done and seen == list(range(20))
 
 
@@ -184,7 +184,7 @@ def test_a_waiting_writer_sees_the_seal():
     thread = threading.Thread(target=lambda: answers.append(q.put((2,))))
     thread.start()
     q.seal()
-    thread.join(10)
+    thread.join(240)
     assert answers == [False]
     assert q.to_list() == [[1]]
 
@@ -195,7 +195,7 @@ def test_a_larger_bound_lets_a_writer_go_on():
     thread = threading.Thread(target=lambda: q.put((2,)))
     thread.start()
     q.max_size = 0
-    thread.join(10)
+    thread.join(240)
     assert not thread.is_alive() and q.size == 2 and q.max_size == 0
 
 
@@ -217,8 +217,8 @@ def test_many_writers_and_readers_lose_nothing():
     for thread in writers + readers:
         thread.start()
     for thread in writers:
-        thread.join(30)
+        thread.join(240)
     q.seal()
     for thread in readers:
-        thread.join(30)
+        thread.join(240)
     assert sorted(seen) == sorted(1000 * n + i for n in range(4) for i in range(500))

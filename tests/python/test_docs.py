@@ -46,7 +46,7 @@ def test_the_examples(folder):
     home.mkdir()
     (home / "models").symlink_to(MODELS.resolve())
     done = subprocess.run([sys.executable, "examples.py"], cwd=folder, capture_output=True,
-                          text=True, timeout=120, env={**os.environ, "PIPILO_HOME": str(home)})
+                          text=True, timeout=240, env={**os.environ, "PIPILO_HOME": str(home)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 photos/c.jpg\n1 photos/d.jpg\n")
 

@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def in_child(function, seconds=60):
+def in_child(function, seconds=240):
     """Runs `function` in a child; its exit status. One that hangs is killed: None."""
     child = os.fork()
     if child == 0:
@@ -167,7 +167,7 @@ def embed_by(model, path):
 def test_multiprocessing(method, model):
     expected = [embed_by(model, path) for path in PHOTOS]
     with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.starmap_async(embed_by, [(model, p) for p in PHOTOS]).get(120) == expected
+        assert pool.starmap_async(embed_by, [(model, p) for p in PHOTOS]).get(240) == expected
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -187,7 +187,7 @@ def test_multiprocessing_while_the_parent_is_inferring(method, model):
     try:
         with multiprocessing.get_context(method).Pool(2) as pool:
             jobs = [(model, path) for path in PHOTOS]
-            assert pool.starmap_async(embed_by, jobs).get(120) == expected
+            assert pool.starmap_async(embed_by, jobs).get(240) == expected
     finally:
         ends.set()
         thread.join()

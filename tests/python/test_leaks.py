@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("leaks.py")
 
 
 def run(python, *arguments, **kws):
-    return subprocess.run([python, *map(str, arguments)], capture_output=True, text=True, timeout=240,
+    return subprocess.run([python, *map(str, arguments)], capture_output=True, text=True, timeout=600,
                           check=False, **kws)
 
 

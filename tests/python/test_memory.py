@@ -39,7 +39,7 @@ def as_it_was():
     # All there is may have changed a little.
     assert marks() == pytest.approx(before, rel=0.05)
     # The thread of an action that nobody can bring back ends by itself.
-    for _ in range(500):
+    for _ in range(6000):
         if threading.active_count() == threads:
             break
         time.sleep(0.01)
@@ -64,7 +64,7 @@ def test_the_limit():
 def test_marks():
     total = pipilo.stats()["memory_total"]
     assert 0 < marks()[0] <= marks()[1] <= marks()[2] <= total
-    with pipilo.memory(soft="1G", hard=2 << 30):
+    with pipilo.memory(soft="1G", hard=2 << 30, critical="1000G"):
         assert marks()[:2] == [1 << 30, 2 << 30]
         # What is not given stays as it is.
         with pipilo.memory(hard="3G"):
@@ -212,7 +212,7 @@ def test_a_child_has_no_action():
 
 def alone(program, **environment):
     """Runs a program in a process of its own; what it printed."""
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", textwrap.dedent(program)], timeout=60,
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", textwrap.dedent(program)], timeout=240,
                           capture_output=True, text=True, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -226,7 +226,8 @@ def test_the_environment():
         print(s["budget_limit"], s["memory_soft"], s["memory_hard"])
         with pipilo.memory(soft="1.5G"):
             print(pipilo.stats()["memory_soft"])
-    """, PIPILO_MEMORY="300M", PIPILO_MEMORY_SOFT="1G", PIPILO_MEMORY_HARD="2GiB")
+    """, PIPILO_MEMORY="300M", PIPILO_MEMORY_SOFT="1G", PIPILO_MEMORY_HARD="2GiB",
+       PIPILO_MEMORY_CRITICAL="1000G")
     assert [int(word) for word in printed] == [300 << 20, 1 << 30, 2 << 30, 3 << 29]
 
 
@@ -234,8 +235,9 @@ def test_the_environment():
 @pytest.mark.parametrize("drop", ["", "del kept"])
 def test_the_end_of_the_process_waits_a_moment_for_the_action(drop):
     program = f"""
-        import os, threading, time, pipilo
+        import os, sys, threading, time, pipilo
         from pipilo import ops, pipe
+        sys.modules["pipilo.memory"]._MOMENT = float(os.environ["MOMENT"])
         ending = threading.Event()
         def action(event):
             ending.wait()
@@ -247,9 +249,9 @@ def test_the_end_of_the_process_waits_a_moment_for_the_action(drop):
         print("end", flush=True)
         ending.set()
     """
-    assert alone(program, SECONDS="0.05") == ["end", "told"]
-    # One that hangs does not keep the process: `alone` waits for a minute.
-    assert alone(program, SECONDS="600") == ["end"]
+    assert alone(program, SECONDS="0.05", MOMENT="60") == ["end", "told"]
+    # One that hangs does not keep the process: `alone` waits for some minutes.
+    assert alone(program, SECONDS="6000", MOMENT="1") == ["end"]
 
 
 def test_what_is_no_number_of_threads():

@@ -141,16 +141,16 @@ def by_pipeline(job):
 def test_workers(method):
     expected = shared(CONFIG)(PHOTOS).vectors
     with multiprocessing.get_context(method).Pool(2) as pool:
-        results = pool.map_async(by_config, [PHOTOS] * 6, chunksize=1).get(120)
+        results = pool.map_async(by_config, [PHOTOS] * 6, chunksize=1).get(240)
         for _, _, vectors in results:
             assert np.array_equal(vectors, expected)
         loads = {}
         for process, count, _ in results:
             loads[process] = loads.get(process, 0) + count
         assert set(loads.values()) <= {0, 1} and os.getpid() not in loads
-        assert np.array_equal(pool.map_async(by_text, [PHOTOS]).get(120)[0], expected)
-        plain = pool.map_async(by_pipeline, [(pipeline(), path) for path in PHOTOS]).get(120)
-        whole = pool.map_async(shared(CONFIG), [PHOTOS]).get(120)[0]
+        assert np.array_equal(pool.map_async(by_text, [PHOTOS]).get(240)[0], expected)
+        plain = pool.map_async(by_pipeline, [(pipeline(), path) for path in PHOTOS]).get(240)
+        whole = pool.map_async(shared(CONFIG), [PHOTOS]).get(240)[0]
     assert np.array_equal(np.stack(plain), pipilo.embed(PHOTOS, "null:16").vectors)
     assert np.array_equal(whole.vectors, expected)
 

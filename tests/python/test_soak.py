@@ -48,7 +48,7 @@ def test_memory_is_flat(what, pictures):
     watched = [look for look in series if look["after"] >= begun]
     tenths = [watched[i * len(watched) // 10 : (i + 1) * len(watched) // 10] for i in range(10)]
     memory = [median(look["anonymous"] for look in tenth) for tenth in tenths]
-    print(f"{COUNTS[what]} {what}, RssAnon in kB, the median of each tenth: {memory}")
+    print(f"{COUNTS[what]} {what}, anonymous memory in kB, the median of each tenth: {memory}")
     assert max(memory) - memory[0] < LIMIT_KB, memory
     # A picture or a count of the system's may be open at the moment of a look: the fewest count.
     for what_stays in ("threads", "descriptors"):

@@ -30,7 +30,7 @@ def test_native_and_python_nodes_from_many_threads():
 
 def test_waiting_in_a_node_lets_others_go_on():
     together = threading.Barrier(4)  # opens when all four wait in their nodes at the same time
-    p = pipe.input("x").map("x", "y", lambda x: together.wait(30)).output("y")
+    p = pipe.input("x").map("x", "y", lambda x: together.wait(240)).output("y")
     with ThreadPoolExecutor(4) as pool:
         places = [queue.get()[0] for queue in pool.map(p, range(4))]
     assert sorted(places) == [0, 1, 2, 3]
@@ -47,7 +47,7 @@ def test_instances_by_shared_type():
             made.append(self)
 
         def __call__(self, x):
-            together.wait(10)
+            together.wait(240)
             used.append(self)
             return x
 
