@@ -5,5 +5,5 @@ set -eu
 
 cd "$(dirname "$0")/.."
 tools/python_env.sh python
-PIPILO_DEPS=$PWD/.deps exec .deps/venv-python/bin/python -X dev -m pytest -q -p no:cacheprovider \
+PIPILO_BIN=${PIPILO_BIN:-$PWD/build/test/cli/pipilo} PIPILO_DEPS=$PWD/.deps exec .deps/venv-python/bin/python -X dev -m pytest -q -p no:cacheprovider \
     "${@:-tests/python}"

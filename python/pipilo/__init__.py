@@ -46,6 +46,7 @@ _LATE = {
     "embed": ".embedding",
     "embed_stream": ".embedding",
     "embed_to": ".files",
+    "merge": ".files",
     "shared": ".sharing",
     "to_arrow": ".columns",
 }
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from .data_loader import DataLoader
     from .datacollection import DataCollection, Entity
     from .embedding import EmbedConfig, Embedder, Embeddings, embed, embed_stream
-    from .files import embed_to
+    from .files import embed_to, merge
     from .sharing import shared
     from .towhee import as_towhee
     from .types import Image
@@ -87,6 +88,7 @@ __all__ = [
     "embed_stream",
     "embed_to",
     "memory",
+    "merge",
     "ops",
     "pipe",
     "register",

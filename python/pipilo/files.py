@@ -1,4 +1,4 @@
-"""`embed_to`: pictures to vectors in a file, row by row, as `pipilo embed` does it.
+"""`embed_to`: pictures to vectors in a file, row by row, as `pipilo embed` does it; `merge`: shards to one.
 
     pipilo.embed_to('photos.db', 'photos', 'efficientnet-lite0', resume=True)
 
@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from . import _core
 from .embedding import EmbedConfig
 from .ops import ops
 from .pipe import pipe
 
-__all__ = ["Written", "embed_to"]
+__all__ = ["Written", "embed_to", "merge"]
 
 _WRITERS = {
     ".db": "write_sqlite",
@@ -33,6 +34,11 @@ class Written(NamedTuple):
 
     rows: int
     errors: int
+
+
+def _names_of(places: Place | Iterable[Place]) -> Iterable[Place]:
+    """The names one by one; one alone is a list of one."""
+    return [places] if isinstance(places, (str, bytes, os.PathLike)) else places
 
 
 def embed_to(
@@ -67,8 +73,7 @@ def embed_to(
     kept = {name: settings.pop(name) for name in ("dtype", "thumbnails") if name in settings}
     how = asdict(EmbedConfig(os.fsdecode(model), **settings))
     spec = how.pop("model")
-    alone = isinstance(inputs, (str, bytes, os.PathLike))
-    names = [os.fsdecode(name) for name in ([inputs] if alone else inputs)]
+    names = [os.fsdecode(name) for name in _names_of(inputs)]
     which = {"tables": path} if resume or shard else {"update": path} if update else {}
     read = ops.read_dir(shard=shard, **which)
     write = getattr(ops, writer)(
@@ -98,3 +103,17 @@ def embed_to(
     finally:
         run.close()
     return Written(rows, errors)
+
+
+def merge(out: Place, shards: Place | Iterable[Place], *, force: bool = False) -> int:
+    """Makes `out` of all the shards that `embed_to` or `pipilo embed` made with shard='I/N', given in any
+    order: the file that one run over all inputs would have written, with what stands beside it, as
+    `pipilo merge` does. Gives how many rows it has.
+
+    `out` and the shards are one kind of file; `force` replaces an `out` that is there. Rows are read and
+    written one by one, and the shards stay as they are. Where it fails, and after Ctrl-C, nothing is left
+    of `out`: FileNotFoundError for a shard that is missing or not finished, ValueError for one given
+    twice or made of other inputs or by another model, FileExistsError for an `out` that is there.
+    """
+    names = tuple(os.fsencode(name) for name in _names_of(shards))
+    return _core.merge(os.fsencode(out), names, force)

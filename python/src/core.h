@@ -193,6 +193,7 @@ int plopy_table_init(PyObject *module);
 int plopy_columns_init(PyObject *module);
 int plopy_arrow_items_init(PyObject *module);
 int plopy_models_init(PyObject *module);
+int plopy_merge_init(PyObject *module);
 int plopy_memory_init(PyObject *module);
 int plopy_decoding_init(PyObject *module);
 

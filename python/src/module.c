@@ -252,7 +252,8 @@ static int module_exec(PyObject *module)
         plopy_pipe_init(module) < 0 || plopy_pipeline_init(module) < 0 ||
         plopy_table_init(module) < 0 || plopy_columns_init(module) < 0 ||
         plopy_arrow_items_init(module) < 0 || plopy_models_init(module) < 0 ||
-        plopy_memory_init(module) < 0 || plopy_decoding_init(module) < 0)
+        plopy_memory_init(module) < 0 || plopy_decoding_init(module) < 0 ||
+        plopy_merge_init(module) < 0)
         return -1;
     return 0;
 }

@@ -1,8 +1,10 @@
-"""embed_to: rows in a file, and calls that go on where another was ended."""
+"""embed_to: rows in a file, and calls that go on where another was ended; merge: shards in one."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ import time
 import pytest
 
 import pipilo
-from pipilo import embed, embed_to
+from pipilo import embed, embed_to, merge
 
 np = pytest.importorskip("numpy")
 Image = pytest.importorskip("PIL.Image")
@@ -96,3 +98,67 @@ def test_shards(folder, tmp_path):
     whole = embed(folder, MODEL).vectors
     for part in (1, 2, 3):
         assert np.array_equal(np.load(tmp_path / f"{part}.npy"), whole[part - 1 :: 3])
+
+
+def without_signs(path):
+    """A database in its dump, any other file in its bytes."""
+    if path.suffix != ".db":
+        return path.read_bytes()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return list(db.iterdump())
+
+
+@pytest.mark.parametrize("kind", ["npy", "jsonl", "db"])
+def test_merged(folder, tmp_path, kind):
+    (folder / "7.png").write_bytes(b"no picture")
+    parts = [tmp_path / f"{part}.{kind}" for part in (2, 3, 1)]
+    for path in parts:
+        embed_to(path, folder, MODEL, shard=f"{path.stem}/3")
+    assert merge(tmp_path / f"out.{kind}", map(str, parts)) == 8
+    embed_to(tmp_path / f"whole.{kind}", folder, MODEL)
+    others = ["whole"]
+    # And what the command makes of the same shards, where it is built.
+    if os.access(os.environ.get("PIPILO_BIN", ""), os.X_OK):
+        out = tmp_path / f"by_command.{kind}"
+        subprocess.run([os.environ["PIPILO_BIN"], "merge", "-q", out, *parts], check=True)
+        others.append("by_command")
+    ours = sorted(tmp_path.glob("out*"))
+    assert len(ours) == {"npy": 3, "jsonl": 2, "db": 1}[kind]
+    for path in ours:
+        for other in others:
+            assert without_signs(path) == without_signs(path.with_name(path.name.replace("out", other)))
+
+
+def test_not_merged(folder, tmp_path):
+    out, first, second = (tmp_path / name for name in ("out.npy", "1.npy", "2.npy"))
+    embed_to(first, folder, MODEL, shard="1/2")
+    with pytest.raises(FileNotFoundError, match="2.npy"):
+        merge(out, [first, second])
+    with pytest.raises(ValueError, match="1.npy"):
+        merge(out, [first, first])
+    with pytest.raises(FileNotFoundError, match="2/2 is missing"):
+        merge(out, first)
+    assert not list(tmp_path.glob("out*"))
+    embed_to(second, folder, MODEL, shard="2/2")
+    assert merge(out, (os.fsencode(first), second)) == 8
+    with pytest.raises(FileExistsError, match="out.npy"):
+        merge(out, [first, second])
+    assert merge(out, [first, second], force=True) == 8
+    with pytest.raises(TypeError):
+        merge(out, [1, 2])
+
+
+def test_merging_ends_by_a_signal(folder, tmp_path):
+    embed_to(tmp_path / "1.npy", [folder] * 3000, MODEL, shard="1/1")
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        with pytest.raises(KeyboardInterrupt):
+            merge(tmp_path / "out.npy", tmp_path / "1.npy")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not list(tmp_path.glob("out*"))
