@@ -55,9 +55,21 @@ bool query_rows(struct pictures *pictures)
     return false;
 }
 
+bool body_parse(struct exchange *exchange, struct json_document *document)
+{
+    char why[128];
+    if (json_parse(document, exchange->body, exchange->size, why, sizeof why) == 0)
+        return true;
+    if (document->no_memory)
+        answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the request");
+    else
+        answer_error(exchange, 400, "invalid_json", NULL, "the body is no JSON: %s", why);
+    return false;
+}
+
 bool body_json(struct exchange *exchange, struct json_document *document)
 {
-    char type[64], why[128];
+    char type[64];
     *document = (struct json_document){ 0 };
     exchange_type(exchange, type, sizeof type);
     if (strcasecmp(type, "application/json") != 0) {
@@ -65,10 +77,8 @@ bool body_json(struct exchange *exchange, struct json_document *document)
                      "the body is application/json here, not '%s'", type);
         return false;
     }
-    if (json_parse(document, exchange->body, exchange->size, why, sizeof why) < 0) {
-        answer_error(exchange, 400, "invalid_json", NULL, "the body is no JSON: %s", why);
+    if (!body_parse(exchange, document))
         return false;
-    }
     if (document->root->kind != JSON_OBJECT) {
         answer_error(exchange, 400, "invalid_argument", NULL, "the body is an object, not %s",
                      json_kind_name(document->root->kind));

@@ -258,6 +258,8 @@ static int hop(struct transfer *transfer, CURL *curl, const char *url, char **ne
 static int keep(struct fetch_job *job, const struct text *body, pipilo_value **out,
                 struct pipilo_error *err)
 {
+    if ((int64_t)(job->bytes + body->length) > job->held->most)
+        return fail(err, PIPILO_ELIMIT, "the pictures of the request are too large together");
     if (!held_take(job->held, body->length))
         return fail(err, PIPILO_EBUSY, "too many pictures wait already; try again");
     job->bytes += body->length;

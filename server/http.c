@@ -222,7 +222,9 @@ static void charge_answer(struct exchange *exchange)
 {
     let_go(exchange);
     size_t size = exchange->answer.length;
-    if (exchange->answer.failed)
+    if (exchange->answer.full)
+        answer_error(exchange, 400, "limit_exceeded", NULL, "the answer is too large");
+    else if (exchange->answer.failed)
         answer_error(exchange, 503, "out_of_memory", NULL, "no memory for the answer");
     else if (size > STEP && held_take(&exchange->server->held, size))
         exchange->reserved = size;

@@ -40,6 +40,7 @@ static struct json *new_node(struct reader *reader, enum json_kind kind)
     if (document->nodes == NULL || document->nodes->used == CHUNK) {
         struct json_nodes *nodes = malloc(sizeof *nodes);
         if (nodes == NULL) {
+            document->no_memory = true;
             wrong(reader, "no memory");
             return NULL;
         }

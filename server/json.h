@@ -45,6 +45,7 @@ struct json_document {
     struct json *root;
     struct json_nodes *nodes;
     size_t count;
+    bool no_memory; // why it could not be parsed
 };
 
 // Parses `text`, which is changed and must stay; text[size] must be a NUL of the caller's. Returns

@@ -89,9 +89,15 @@ bool pictures_add(struct pictures *pictures, const void *data, size_t size, cons
     if (pipilo_value_create_image(&value, data, size, NULL) < 0)
         return no_memory(pictures->exchange);
     pictures->urls[pictures->count] = NULL;
-    pictures->names[pictures->count] = name != NULL ? text_clean(name) : NULL;
+    pictures->names[pictures->count] = NULL;
     pictures->pictures[pictures->count++] = value;
-    return true;
+    return name == NULL || pictures_name(pictures, pictures->count - 1, name);
+}
+
+bool pictures_name(struct pictures *pictures, size_t index, const char *name)
+{
+    pictures->names[index] = text_clean(name);
+    return pictures->names[index] != NULL || no_memory(pictures->exchange);
 }
 
 bool pictures_add_url(struct pictures *pictures, const char *url)

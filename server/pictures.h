@@ -45,6 +45,9 @@ static inline struct pictures *pictures_of(const struct exchange *exchange)
 // One more; copies the bytes. `name` may be NULL. False after the answer.
 bool pictures_add(struct pictures *pictures, const void *data, size_t size, const char *name);
 
+// Calls a picture by a client's name; false after the answer.
+bool pictures_name(struct pictures *pictures, size_t index, const char *name);
+
 // One that is to be fetched, from a URL that fetch_allowed allows. False after the answer.
 bool pictures_add_url(struct pictures *pictures, const char *url);
 
@@ -76,7 +79,10 @@ bool body_pictures(struct pictures *pictures);
 // The query's on_error=row; false after the answer.
 bool query_rows(struct pictures *pictures);
 
-// The body as JSON; false after the answer (415, 400).
+// The body as JSON of any kind and by any name; false after the answer (400).
+bool body_parse(struct exchange *exchange, struct json_document *document);
+
+// The body as an object of JSON; false after the answer (415, 400).
 bool body_json(struct exchange *exchange, struct json_document *document);
 
 // The room for the member "model", the first where there is none; NULL after the answer (404).

@@ -247,9 +247,13 @@ static void count_rows(struct pipeline_item *item)
 {
     struct pipeline_job *job = item->job;
     size_t more = item->rows.capacity - item->held;
-    if (item->rows.failed || job->held + more > TEXT_CEILING) {
+    struct held *held = item->owner->held;
+    if (item->rows.full || job->held + more > TEXT_CEILING ||
+        (int64_t)(job->held + more) > held->most) {
         item->error = (struct pipilo_error){ PIPILO_ELIMIT, "", "the answer is too large" };
-    } else if (!held_take(item->owner->held, more)) {
+    } else if (item->rows.failed) {
+        item->error = (struct pipilo_error){ PIPILO_ENOMEM, "", "no memory for the answer" };
+    } else if (!held_take(held, more)) {
         item->error =
             (struct pipilo_error){ PIPILO_EBUSY, "", "too many answers wait already; try again" };
     } else {

@@ -250,7 +250,6 @@ static void run_named(struct exchange *exchange)
 {
     static const char batch[] = "/batch";
     struct json_document document = { 0 };
-    char why[128];
     const char *name = exchange->path + 1;
     size_t length = strcspn(name, "/");
     struct work *work = create(exchange);
@@ -259,8 +258,8 @@ static void run_named(struct exchange *exchange)
     work->towhee = true;
     work->batch = strcmp(name + length, batch) == 0;
     work->job.pipeline = pipelines_find(exchange->server->pipelines, name, length);
-    if (json_parse(&document, exchange->body, exchange->size, why, sizeof why) < 0)
-        answer_error(exchange, 400, "invalid_json", NULL, "the body is no JSON: %s", why);
+    if (!body_parse(exchange, &document))
+        ;
     else if (work->batch && json_kind(document.root) != JSON_ARRAY)
         answer_error(exchange, 400, "invalid_argument", NULL, "a batch is an array");
     else if (read_items(exchange, work, document.root, work->batch))

@@ -158,8 +158,8 @@ static bool read_sources(struct pictures *pictures, const struct json *sources)
                          "sources are the pictures' names");
             return false;
         }
-        if (i < pictures->count)
-            pictures->names[i] = text_clean(source->string);
+        if (i < pictures->count && !pictures_name(pictures, i, source->string))
+            return false;
         source = several ? source->next : NULL;
     }
     return true;
@@ -186,9 +186,8 @@ static bool read_body(struct exchange *exchange, struct pictures *pictures)
     if (!body_pictures(pictures))
         return false;
     const char *source = exchange_query(exchange, "source");
-    if (source != NULL && source[0] != '\0' && pictures->count == 1 && pictures->names[0] == NULL)
-        pictures->names[0] = text_clean(source);
-    return true;
+    bool meant = source != NULL && source[0] != '\0' && pictures->count == 1;
+    return !meant || pictures->names[0] != NULL || pictures_name(pictures, 0, source);
 }
 
 static void handle(struct exchange *exchange)

@@ -10,8 +10,10 @@
 
 static bool grow(struct text *text, size_t more)
 {
-    if (text->failed || more > TEXT_CEILING || text->length + more + 1 > TEXT_CEILING) {
-        text->failed = true;
+    if (text->failed)
+        return false;
+    if (more > TEXT_CEILING || text->length + more + 1 > TEXT_CEILING) {
+        text->failed = text->full = true;
         return false;
     }
     size_t wanted = text->length + more + 1;

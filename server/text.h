@@ -19,6 +19,7 @@ struct text {
     char *data; // NUL-terminated, or NULL while empty
     size_t length, capacity;
     bool failed; // no memory, or past the ceiling: what follows is dropped
+    bool full;   // it was the ceiling
 };
 
 void text_add(struct text *text, const char *more);

@@ -144,7 +144,7 @@ def test_what_is_fetched_is_bounded(serve, site):
     rows = server.json("POST", "/v1/embeddings",
                        {"input": [at + "/big"] * 6 + [uri(picture())], "on_error": "row"})["data"]
     codes = [row["error"]["code"] for row in rows[:6]]
-    assert codes == ["unsupported_format"] * 2 + ["busy"] * 4 and len(rows[6]["embedding"]) == 8
+    assert codes == ["unsupported_format"] * 2 + ["limit_exceeded"] * 4 and len(rows[6]["embedding"]) == 8
     assert server.metric("queue_bytes") == 0
 
 

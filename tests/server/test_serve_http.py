@@ -241,11 +241,11 @@ def test_answers_that_nobody_reads_are_bounded(serve):
 
 
 def test_rows_of_pipelines_are_bounded(serve):
-    server = serve("-m", "null:8", "--max-queue", "6M")
+    server = serve("-m", "null:8", "--max-queue", "7M")
     body = {"pipeline": "pipe.input('p').map('p', 'v', ops.image_preprocess('null')).output('v')",
             "inputs": [uri(picture())] * 16}
-    error = server.json("POST", "/v1/run", body, status=503)["error"]
-    assert error["code"] == "busy", error
+    error = server.json("POST", "/v1/run", body, status=400)["error"]
+    assert error["code"] == "limit_exceeded", error
     wait_until(lambda: server.metric("queue_bytes") == 0)
     body["inputs"] = body["inputs"][:1]
     assert numpy.shape(server.json("POST", "/v1/run", body)["data"][0][0]["v"])[-1] > 8
