@@ -19,6 +19,7 @@ import atexit
 import os
 import sys
 import types
+from _thread import RLock
 
 from . import _core
 from .data_queue import ColumnType, DataQueue, Empty
@@ -120,20 +121,32 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+# numpy takes a hundred times as long to import as all of pipilo, so it is with the first array. A
+# child that is forked meanwhile would wait for ever for the importing thread, which it has not: so a
+# fork waits until the import is done, unless it comes from the import itself.
+_importing = RLock()
+_asarray = _image = None
+
+
 def _make_array(buffer: Any) -> Any:
     """A numpy array over a native tensor's memory, without a copy; a memoryview without numpy."""
-    try:
-        import numpy
-    except ImportError:
-        return memoryview(buffer)
-    return numpy.asarray(buffer)
+    global _asarray
+    if _asarray is None:
+        with _importing:
+            try:
+                from numpy import asarray as _asarray
+            except ImportError:
+                _asarray = memoryview
+    return _asarray(buffer)
 
 
 def _make_image(buffer: Any, mode: str) -> Any:
     """The picture whose pixels are in native memory."""
-    from .types import Image
-
-    return Image(_make_array(buffer), mode)
+    global _image
+    if _image is None:
+        with _importing:
+            from .types import Image as _image
+    return _image(_make_array(buffer), mode)
 
 
 def _find_engine() -> str | None:
@@ -153,6 +166,11 @@ def _begin() -> None:
     if folder is not None:
         _core.set_engine_path(folder)
     atexit.register(_core.close)
+    os.register_at_fork(
+        before=_importing.acquire,
+        after_in_parent=_importing.release,
+        after_in_child=_importing.release,
+    )
 
 
 _begin()

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -192,3 +194,35 @@ def test_multiprocessing_while_the_parent_is_inferring(method, model):
         ends.set()
         thread.join()
     assert not failed
+
+
+SLOW_NUMPY = """
+import array, os, sys, threading, time
+import pipilo
+from pipilo import ops, pipe
+
+begun = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            begun.set()
+            time.sleep(0.5)
+        return None
+
+sys.meta_path.insert(0, Slow())
+given = array.array("d", [3.0, 4.0])
+p = pipe.input("x").map("x", "v", ops.towhee.np_normalize()).output("v")
+threading.Thread(target=lambda: p(given)).start()
+assert begun.wait(30) and "numpy" not in sys.modules
+child = os.fork()
+if child == 0:
+    os._exit(0 if abs(p(given).get()[0][1] - 0.8) < 1e-6 else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_numpy_is_being_imported():
+    pytest.importorskip("numpy")
+    done = subprocess.run([sys.executable, "-c", SLOW_NUMPY], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
