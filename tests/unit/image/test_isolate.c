@@ -365,7 +365,7 @@ static void a_helper_that_dies_or_hangs_costs_one_picture(void **test)
 static void memory_ends_where_the_header_says(void **test)
 {
     (void)test;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     skip(); // its allocator ends the process where the system gives no memory
 #endif
     static const uint8_t black[60] = {
@@ -426,6 +426,9 @@ static void survives_lack_of_memory(void **test)
 static void a_child_of_fork_has_its_own(void **test)
 {
     (void)test;
+#ifdef __SANITIZE_THREAD__
+    skip(); // it takes a thread that a child of fork() starts for one of the parent's
+#endif
     assert_int_equal(decode_once(), 0);
     uint64_t before = helpers();
     pid_t child = fork();
