@@ -52,6 +52,6 @@ static void turn(int signal)
 __attribute__((constructor)) static void begin(void)
 {
     struct sigaction action = { .sa_handler = turn, .sa_flags = SA_RESTART };
-    every = (unsigned)atoi(getenv("FAIL_EVERY"));
+    every = (unsigned)strtoul(getenv("FAIL_EVERY"), NULL, 10);
     sigaction(SIGUSR2, &action, NULL);
 }
