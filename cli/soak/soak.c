@@ -13,6 +13,7 @@
 #include "report.h"
 
 struct soak_options {
+    struct memory_options memory;
     const char *what, *model, *plot;
     int64_t minutes, items, threads;
     bool quiet, json;
@@ -136,7 +137,7 @@ static int run_soak(const void *stored, char **operands, int count)
     plan.report.model = plan.options->model;
     for (int i = 0; i < WORK_KINDS; i++)
         plan.kinds += wanted(plan.options, &work_kinds[i]);
-    int status = memory_from_environment("soak");
+    int status = memory_begin("soak", &plan.options->memory, plan.options->quiet);
     if (status != 0)
         return status;
     signals_catch();
@@ -147,6 +148,7 @@ static int run_soak(const void *stored, char **operands, int count)
     } else {
         status = result < 0 ? say_error(&err) : finish(&plan);
     }
+    memory_say(NULL, NULL);
     for (int i = 0; i < plan.report.phase_count; i++)
         free(plan.report.phases[i]);
     return status;
@@ -167,6 +169,7 @@ static const struct option_row rows[] = {
       .help = "the model to do it with" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
       .help = "threads to work with; 0: one for each processor core" },
+    MEMORY_ROWS(struct soak_options),
     { 0, "plot", "FILE", OPTION_FILE, AT(plot), .help = "draw all of it to FILE, an SVG" },
     { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "do not show how far it is" },
     { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print one JSON object, every look in it" },

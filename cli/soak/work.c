@@ -13,6 +13,7 @@
 #include <pipilo/pipilo.h>
 
 #include "../drive.h"
+#include "../memory.h"
 #include "../say.h"
 #include "parts.h"
 #include "pictures.h"
@@ -24,8 +25,14 @@ bool work_goes_on(struct work *work)
     return work->done < work->items && progress_clock() < work->until && !signals_caught();
 }
 
+static void clear(void *progress)
+{
+    progress_clear(progress);
+}
+
 void work_step(struct work *work)
 {
+    memory_say(clear, &work->progress);
     work->done++;
     work->progress.done = work->done;
     work->progress.errors = work->wrong;

@@ -169,6 +169,17 @@ def test_what_it_cannot_do(pipilo):
     assert "'much' is no size" in pipilo("soak", status=2, env={"PIPILO_MEMORY": "much"}).err
 
 
+def test_the_marks_on_memory(pipilo):
+    words = ("soak", "--what", "pictures", "--items", "500", "--threads", "1", "--memory", "64M")
+    soft = pipilo(*words, "--memory-soft", "1M", status=None)
+    assert soft.err.count("memory is soft (was ok)") == 1
+    assert "not as it must be" not in soft.out
+    # Rows that are refused are not what they must be.
+    short = pipilo(*words, "--memory-hard", "2M", "--memory-critical", "2M", "-q", status=1)
+    assert "not as it must be" in short.out and "above 2 MB nothing is begun" in short.out
+    assert "memory is" not in short.err
+
+
 def test_a_signal_leaves_nothing_behind(tmp_path, environment):
     run = subprocess.Popen([PROGRAM, "soak", "-q"], env=environment | {"TMPDIR": str(tmp_path)})
     deadline = time.monotonic() + PATIENCE
