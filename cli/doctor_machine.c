@@ -149,8 +149,13 @@ static void tell_library(struct doctor *doctor, const struct pipilo_machine_libr
 {
     bool needed = *library->package == '\0';
     if (library->version != NULL) {
+        char *path = library->path != NULL ? text_clean(library->path) : NULL;
         doctor_tell(doctor, DOCTOR_GOOD, library->name,
-                    text_format("%s, for %s", library->version, library->purpose), NULL);
+                    text_format("%s%sfor %s; %s", library->version,
+                                *library->version != '\0' ? ", " : "", library->purpose,
+                                path != NULL ? path : "a part of this program"),
+                    NULL);
+        free(path);
         return;
     }
     char *mend = needed ? text_format("%s needs it: install pipilo anew, or have PIPILO_OPENVINO "

@@ -22,13 +22,14 @@
 extern "C" {
 #endif
 
-// A library that is opened at its first use.
+// A library: one that pipilo is linked with, or one that is opened at its first use.
 struct pipilo_machine_library {
     const char *name;    // "OpenVINO"
     const char *purpose; // what it is needed for
     const char *package; // that brings it, on Debian; "" where none does
-    const char *version; // NULL: it cannot be opened
+    const char *version; // "" where it does not say; NULL: it cannot be opened
     const char *why;     // that is; else NULL
+    const char *path; // of its file, links resolved; NULL: it is in no file of its own, or not open
 };
 
 struct pipilo_machine {

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +34,50 @@ int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *sy
     return 0;
 }
 
+struct sought {
+    const char *name;
+    char path[PATH_MAX]; // "": not found
+};
+
+static int look_at(struct dl_phdr_info *info, size_t size, void *cookie)
+{
+    struct sought *sought = cookie;
+    const char *slash = strrchr(info->dlpi_name, '/');
+    (void)size;
+    if (slash == NULL || strncmp(slash + 1, sought->name, strlen(sought->name)) != 0)
+        return 0;
+    snprintf(sought->path, sizeof sought->path, "%s", info->dlpi_name);
+    return 1;
+}
+
+void *plo_dynlib_find(const char *name, const char *symbol)
+{
+    struct sought sought = { .name = name };
+    dl_iterate_phdr(look_at, &sought);
+    void *library = sought.path[0] != '\0' ? dlopen(sought.path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+    void *address = library != NULL ? dlsym(library, symbol) : NULL;
+    if (library != NULL)
+        dlclose(library);
+    return address;
+}
+
+char *plo_dynlib_file(const void *address)
+{
+    Dl_info info;
+    char file[PATH_MAX];
+    if (dladdr(address, &info) == 0 || info.dli_fname == NULL ||
+        realpath(info.dli_fname, file) == NULL)
+        return NULL;
+    return plo_format("%s", file);
+}
+
 char *plo_dynlib_beside(const char *relative)
 {
     static const char here = 0;
-    Dl_info info;
-    if (dladdr(&here, &info) == 0 || info.dli_fname == NULL)
+    char *self = plo_dynlib_file(&here);
+    if (self == NULL)
         return NULL;
-    char self[PATH_MAX];
-    if (realpath(info.dli_fname, self) == NULL)
-        return NULL;
-    char *slash = strrchr(self, '/');
-    return plo_format("%.*s/%s", (int)(slash - self), self, relative);
+    char *path = plo_format("%.*s/%s", (int)(strrchr(self, '/') - self), self, relative);
+    plo_free(self);
+    return path;
 }

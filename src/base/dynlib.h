@@ -31,6 +31,14 @@ struct plo_dynlib_symbol {
 int plo_dynlib_open(const char *const *names, const struct plo_dynlib_symbol *symbols, size_t count,
                     char *why, size_t why_size);
 
+// The address of `symbol` in a library that the process has already, whoever brought it, by the
+// beginning of its file's name ("libwebp.so"). NULL where there is none.
+void *plo_dynlib_find(const char *name, const char *symbol);
+
+// The file that the code or data at `address` came from, its links resolved; the caller frees it.
+// NULL where that cannot be told.
+char *plo_dynlib_file(const void *address);
+
 // The path of `relative` to the folder of the shared object, or program, that pipilo is part of;
 // the caller frees it. NULL where that cannot be told.
 char *plo_dynlib_beside(const char *relative);

@@ -6,10 +6,11 @@ import pathlib
 import re
 import resource
 import shutil
+import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import PROGRAM, ROOT
 
 
 def checks(found, what):
@@ -55,6 +56,35 @@ def test_libraries_say_their_versions(pipilo, name, version):
     function = getattr(ctypes.CDLL(path), version[1])
     function.restype = ctypes.c_char_p
     assert check["level"] == "good" and check["found"].startswith(function().decode())
+
+
+def linked_files():
+    """What the loader says the program is linked with, by the beginning of the file's name."""
+    lines = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout.splitlines()
+    found = {}
+    for line in lines:
+        words = line.split()
+        if len(words) > 2 and words[1] == "=>":
+            found[words[0].split(".")[0]] = os.path.realpath(words[2])
+    return found
+
+
+def test_libraries_have_their_paths(pipilo):
+    found = pipilo("doctor", "--json").json()
+    linked = linked_files()
+    for name, file in (("libjpeg-turbo", "libjpeg"), ("libspng", "libspng"), ("libwebp", "libwebp"),
+                       ("SQLite", "libsqlite3"), ("Jansson", "libjansson"), ("nettle", "libnettle")):
+        check = only(found, name)
+        assert check["level"] == "good" and check["found"].endswith(f"; {linked[file]}"), check
+    assert only(found, "SQLite")["found"].startswith(f"{version_of(linked['libsqlite3'], 'sqlite3_libversion')}, for ")
+    assert re.match(r"\d+\.\d+\.\d+, for WebP; ", only(found, "libwebp")["found"])
+    assert re.search(r"; /.*/libopenvino_c\.so[.0-9]*$", only(found, "OpenVINO")["found"])
+
+
+def version_of(path, function):
+    function = getattr(ctypes.CDLL(path), function)
+    function.restype = ctypes.c_char_p
+    return function().decode()
 
 
 def test_the_table_says_the_same(pipilo):
