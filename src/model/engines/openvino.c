@@ -15,6 +15,7 @@
 #include "base/cores.h"
 #include "core/fail.h"
 #include "model/engines/engines.h"
+#include "model/engines/fork_gate.h"
 #include "model/engines/openvino_library.h"
 #include "model/pooling.h"
 
@@ -479,6 +480,7 @@ static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,
 {
     struct layout layout = layout_of(l);
     ov_status_e status;
+    plo_fork_gate_enter();
     if (strcmp(l->device, "CPU") == 0)
         status = ov.compile(c, model, l->device, 8, &m->compiled, "INFERENCE_PRECISION_HINT",
                             layout.precision, "NUM_STREAMS", layout.streams,
@@ -486,6 +488,7 @@ static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,
     else
         status = ov.compile(c, model, l->device, 4, &m->compiled, "INFERENCE_PRECISION_HINT",
                             layout.precision, "NUM_STREAMS", layout.streams);
+    plo_fork_gate_leave();
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO cannot compile the model");
     return 0;
@@ -525,10 +528,17 @@ out:
     return code;
 }
 
+static void free_compiled(ov_compiled_model_t *compiled)
+{
+    plo_fork_gate_enter();
+    ov.compiled_free(compiled);
+    plo_fork_gate_leave();
+}
+
 static void unload(void *model)
 {
     struct loaded *m = model;
-    ov.compiled_free(m->compiled);
+    free_compiled(m->compiled);
     plo_free(m);
 }
 
@@ -540,7 +550,9 @@ static int export_blob(void *model, const char *path, struct pipilo_error *err)
     const struct loaded *m = model;
     if (!m->on_cpu)
         return plo_fail(err, PIPILO_EENGINE, "only what the CPU runs is kept");
+    plo_fork_gate_enter();
     ov_status_e status = ov.compiled_export(m->compiled, path);
+    plo_fork_gate_leave();
     return status == OK ? 0 : fail_status(err, PIPILO_EENGINE, status, "OpenVINO keeps nothing");
 }
 
@@ -596,12 +608,14 @@ static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_loa
         { "ENABLE_CPU_PINNING", "NO" },
     };
     ov_status_e status = OK;
+    plo_fork_gate_enter();
     pthread_mutex_lock(&importing);
     for (size_t i = 0; status == OK && i < PLO_COUNT(properties); i++)
         status = ov.core_set(c, l->device, properties[i][0], properties[i][1]);
     if (status == OK)
         status = ov.core_import(c, blob, size, l->device, &m->compiled);
     pthread_mutex_unlock(&importing);
+    plo_fork_gate_leave();
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not take what it gave");
     const bool taken[] = { has_property(m, properties[0][0], layout.precision),
@@ -641,7 +655,7 @@ static int import_blob(void **model, const struct plo_engine_load *l, const void
         return 0;
     }
     if (m != NULL && m->compiled != NULL)
-        ov.compiled_free(m->compiled);
+        free_compiled(m->compiled);
     plo_free(m);
     return code;
 }
@@ -655,7 +669,9 @@ static int request_create(void **request, void *model, struct pipilo_error *err)
     if (r == NULL)
         return plo_fail_nomem(err, sizeof *r);
     r->model = m;
+    plo_fork_gate_enter();
     ov_status_e status = ov.request_create(m->compiled, &r->request);
+    plo_fork_gate_leave();
     if (status != OK) {
         plo_free(r);
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO gives no inference request");
@@ -669,7 +685,9 @@ static void request_destroy(void *request)
     struct request *r = request;
     if (r->output != NULL)
         ov.tensor_free(r->output);
+    plo_fork_gate_enter();
     ov.request_free(r->request);
+    plo_fork_gate_leave();
     plo_free(r);
 }
 
@@ -715,8 +733,10 @@ static int infer(void *request, float *input, struct plo_engine_output *out,
     ov_status_e status = ov.tensor_create(F32, (ov_shape_t){ 4, dims }, input, &tensor);
     if (status == OK)
         status = ov.set_input(r->request, 0, tensor);
+    plo_fork_gate_enter();
     if (status == OK)
         status = ov.infer(r->request);
+    plo_fork_gate_leave();
     if (tensor != NULL)
         ov.tensor_free(tensor);
     if (status != OK)
