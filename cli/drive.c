@@ -5,10 +5,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+static atomic_int caught;        // by any thread; without a lock, as a signal's handler needs it
 static int told[2] = { -1, -1 }; // a pipe: the signal's word to who waits in poll
 
 // The run that is driven; guarded by the lock.

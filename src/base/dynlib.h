@@ -1,5 +1,6 @@
 // dynlib.h: libraries opened at first use, so that a run pays only for what it needs (libvips costs
-// 0.04 s and 29 MB, OpenVINO more). Threads: any; opening the same table twice is harmless.
+// 0.04 s and 29 MB, OpenVINO more). Threads: any, but the slots of a table are one thread's while
+// they are filled.
 #ifndef PLO_BASE_DYNLIB_H
 #define PLO_BASE_DYNLIB_H
 

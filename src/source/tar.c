@@ -13,6 +13,7 @@
 #include "base/dynlib.h"
 #include "core/budget.h"
 #include "core/fail.h"
+#include "core/fork.h"
 #include "source/parts.h"
 
 #define FUNCTIONS(XX)                                                              \
@@ -41,6 +42,9 @@ static struct {
     FUNCTIONS(XX)
 #undef XX
 } lib;
+
+static struct plo_lock lock = PLO_LOCK_INIT(NULL); // guards `loaded`, and `lib` until then
+static bool loaded;
 
 struct plo_tar {
     char *path;
@@ -86,9 +90,14 @@ static int load_library(struct pipilo_error *err)
 #undef XX
     };
     char why[256];
-    if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why, sizeof why) < 0)
-        return plo_fail(err, PIPILO_ENOTFOUND, "tar archives need libarchive: %s", why);
-    return 0;
+    // Where names are counted ahead two threads open their first archives at once.
+    plo_lock_take(&lock);
+    if (!loaded)
+        loaded = plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why, sizeof why) == 0;
+    int result =
+        loaded ? 0 : plo_fail(err, PIPILO_ENOTFOUND, "tar archives need libarchive: %s", why);
+    plo_lock_release(&lock);
+    return result;
 }
 
 // What libarchive says went wrong, as a code and a text.
