@@ -134,7 +134,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if hub.stall_after:
             self.wfile.write(body[: hub.stall_after])
             hub.stalled.set()
-            hub.go_on.wait(30)
+            hub.go_on.wait(240)
             self.close_connection = True
             return
         try:
@@ -168,7 +168,7 @@ def environment(hub, tmp_path):
 
 def pull(environment, *arguments):
     return subprocess.run([PIPILO, "models", "pull", *arguments], env=environment, text=True,
-                          capture_output=True, timeout=120)
+                          capture_output=True, timeout=480)
 
 
 def card(tmp_path, name="repo"):
@@ -215,14 +215,14 @@ def test_a_stopped_pull_goes_on_later(hub, environment, tmp_path):
     hub.stalled, hub.go_on = threading.Event(), threading.Event()
     child = subprocess.Popen([PIPILO, "models", "pull", "hf:owner/repo"], env=environment,
                              stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert hub.stalled.wait(30)
+    assert hub.stalled.wait(240)
     part = tmp_path / "models/.pull-repo/model.onnx.part"
-    for _ in range(100):
+    for _ in range(4800):
         if part.exists() and part.stat().st_size == 5 << 20:
             break
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    assert child.wait(20) == 130
+    assert child.wait(240) == 130
     hub.go_on.set()
     hub.stall_after = None
     assert part.stat().st_size == 5 << 20

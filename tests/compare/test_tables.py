@@ -34,7 +34,7 @@ def lines(rows):
 
 def write(out, rows=ROWS, *options, cwd=None):
     return subprocess.run(
-        [WRITE, *options, out], input=lines(rows), capture_output=True, cwd=cwd, timeout=120
+        [WRITE, *options, out], input=lines(rows), capture_output=True, cwd=cwd, timeout=480
     )
 
 

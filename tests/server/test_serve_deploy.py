@@ -16,7 +16,7 @@ def test_dashboard_asks_for_metrics_that_there_are(server):
     assert server.ask("POST", "/embed", picture())[0] == 200
     assert server.ask("POST", "/embed", b"none")[0] == 415
     # A request is counted when its answer is out.
-    wait_until(lambda: server.metric("requests_total") >= 2)
+    wait_until(lambda: server.metric("request_seconds_count") >= 2)
     known = set(re.findall(r"^(pipilo_\w+)", server.ask("GET", "/metrics")[2].decode(), re.M))
     # Wherever one is named.
     for file in DEPLOY.iterdir():

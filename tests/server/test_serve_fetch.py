@@ -145,7 +145,7 @@ def test_what_is_fetched_is_bounded(serve, site):
                        {"input": [at + "/big"] * 6 + [uri(picture())], "on_error": "row"})["data"]
     codes = [row["error"]["code"] for row in rows[:6]]
     assert codes == ["unsupported_format"] * 2 + ["limit_exceeded"] * 4 and len(rows[6]["embedding"]) == 8
-    assert server.metric("queue_bytes") == 0
+    wait_until(lambda: server.metric("queue_bytes") == 0)
 
 
 def test_nobody_is_fetched_for_who_has_gone(serve, site):
