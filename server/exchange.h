@@ -30,7 +30,7 @@ struct route {
     bool own;  // about the server itself: not counted among what is asked of it
 };
 
-enum { EXCHANGE_HEADERS = 6 };
+enum { EXCHANGE_HEADERS = 8 };
 
 struct exchange {
     struct server *server;

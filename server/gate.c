@@ -221,6 +221,9 @@ bool gate_pass(struct gate *gate, struct exchange *exchange)
     if (origin != NULL && listed(gate, origin)) {
         answer_header(exchange, "Access-Control-Allow-Origin", "%s", origin);
         answer_header(exchange, "Vary", "Origin");
+        answer_header(
+            exchange, "Access-Control-Expose-Headers",
+            "X-Pipilo-Shape, X-Pipilo-Rows, X-Pipilo-Fingerprint, X-Request-Id, Retry-After");
     }
     if (preflight(gate, exchange))
         return false;

@@ -461,6 +461,10 @@ static int open_listener(struct http *http, struct pipilo_error *err)
     char host[256];
     if (split_address(text, host, sizeof host, &port) < 0)
         return fail(err, PIPILO_EINVALID, text, "an address is HOST:PORT, such as 127.0.0.1:8080");
+    // It would be taken modulo 65536.
+    size_t digits = strspn(port, "0123456789");
+    if (port[digits] == '\0' && (digits > 5 || strtoul(port, NULL, 10) > 65535))
+        return fail(err, PIPILO_EINVALID, text, "a port is a number up to 65535");
     int code = getaddrinfo(host, port, &hints, &found);
     if (code != 0)
         return fail(err, PIPILO_EINVALID, text, gai_strerror(code));

@@ -12,6 +12,7 @@
 #include <pipilo/sys/op.h>
 
 #include "clock.h"
+#include "routes.h"
 
 enum { MOST_NAMED = 8, MOST_ACTIVE = 8, MOST_JOBS = 256, TEXT_BYTES = 64 << 10 };
 
@@ -138,6 +139,9 @@ int pipelines_add(struct pipelines *pipelines, const char *assignment, struct pi
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     size_t length = strspn(assignment, letters);
+    if (length > 0 && assignment[length] == '=' && route_is_taken(assignment, length))
+        return fail(err, PIPILO_EINVALID, "--pipeline: /%.*s is a route of the server's own",
+                    (int)length, assignment);
     if (length == 0 || assignment[length] != '=' || length > 64 ||
         pipelines->named_count == MOST_NAMED || pipelines_have(pipelines, assignment, length))
         return fail(err, PIPILO_EINVALID,

@@ -35,6 +35,14 @@ const struct route *route_of(const struct exchange *exchange)
     return NULL;
 }
 
+bool route_is_taken(const char *name, size_t length)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (strncmp(routes[i]->path + 1, name, length) == 0 && routes[i]->path[1 + length] == '\0')
+            return true;
+    return false;
+}
+
 void route_missing(struct exchange *exchange)
 {
     char allowed[64] = "";

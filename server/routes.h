@@ -10,6 +10,9 @@
 const struct route *route_of(const struct exchange *exchange);
 void route_missing(struct exchange *exchange);
 
+// Whether a path without its '/' is one of these routes'.
+bool route_is_taken(const char *name, size_t length);
+
 // A route's place for the metrics; the last place stands for no route.
 size_t route_index(const struct route *route);
 const char *route_name(size_t index);

@@ -14,7 +14,7 @@ import numpy
 import openai
 import pytest
 
-from serving import MODEL, PROGRAM, needs_engine, picture, uri, wait_until
+from serving import FLOATS, MODEL, PROGRAM, needs_engine, picture, uri, wait_until
 
 KEYS = ["a-key-of-sixteen-characters", "another-key-0123456789"]
 
@@ -134,8 +134,11 @@ def test_pages_that_are_named(serve):
     assert status == 204 and head["Access-Control-Allow-Origin"] == page and head["Vary"] == "Origin"
     assert "Authorization" in head["Access-Control-Allow-Headers"]
     assert "POST" in head["Access-Control-Allow-Methods"]
-    status, head, _ = server.ask("POST", "/embed", picture(), {"Origin": page})
+    status, head, _ = server.ask("POST", "/embed", picture(), {"Origin": page} | FLOATS)
     assert status == 200 and head["Access-Control-Allow-Origin"] == page
+    # Without being named these are nothing to the page.
+    named = head["Access-Control-Expose-Headers"].split(", ")
+    assert {"X-Pipilo-Shape", "X-Pipilo-Fingerprint"} <= set(named) and head["X-Pipilo-Shape"]
     status, head, _ = server.ask("POST", "/embed", picture(), {"Origin": "https://third.example"})
     assert status == 403 and head["Access-Control-Allow-Origin"] is None
     assert server.ask("OPTIONS", "/embed", headers={"Origin": "https://third.example"})[0] == 403

@@ -431,6 +431,8 @@ def test_mistakes_on_the_command_line(tmp_path):
     for words, status, text in (
             ([], 2, "-m MODEL"), (["-m", "nowhere"], 3, "nowhere"),
             (["-m", "null", "--listen", "8080"], 2, "HOST:PORT"),
+            (["-m", "null", "--listen", "127.0.0.1:70000"], 2, "65535"),
+            (["-m", "null", "--listen", "127.0.0.1:99999999999999999999"], 2, "65535"),
             (["-m", "null", "--listen", f"127.0.0.1:{port}"], 5, "in use"),
             (["-m", "null", "--access-log", "/nowhere/log"], 5, "/nowhere/log"),
             (["-m", "null", "--max-connections", "1"], 2, "--max-connections")):

@@ -166,6 +166,7 @@ def test_bad_pictures(runner):
 
 def test_mistakes_on_the_command_line(serve, tmp_path):
     for words in (["--pipeline", "nothing"], ["--pipeline", "=pipe"], ["--pipeline", "a/b=" + VECTOR],
-                  ["--pipeline", "a=pipe.input("], ["--pipeline", f"a={VECTOR}", "--pipeline", f"a={VECTOR}"]):
+                  ["--pipeline", "a=pipe.input("], ["--pipeline", f"embed={VECTOR}"],
+                  ["--pipeline", f"metrics={VECTOR}"], ["--pipeline", f"a={VECTOR}", "--pipeline", f"a={VECTOR}"]):
         with pytest.raises(RuntimeError):
             serve("-m", "null:8", *words)
