@@ -24,7 +24,7 @@ bounded="base/crew core/budget core/governor core/value flow/fork flow/run flow/
 
 export PIPILO_BIN="$PWD/$build/cli/pipilo" PIPILO_BUILD_ROOT="$PWD/$build" PIPILO_DEPS="$PWD/.deps"
 run() { TSAN_OPTIONS=$options meson test -C $build --no-rebuild --print-errorlogs -t 10 "$@"; }
-served() { TSAN_OPTIONS=$options PIPILO_SANITIZED=1 python -m pytest -q -p no:cacheprovider "$@"; }
+served() { TSAN_OPTIONS=$options PIPILO_SANITIZED=thread python -m pytest -q -p no:cacheprovider "$@"; }
 commands() { TSAN_OPTIONS=$options python -m pytest -q -p no:cacheprovider "$@"; }
 
 failed=0

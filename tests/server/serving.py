@@ -36,6 +36,9 @@ PROGRAM = find_program()
 PATIENCE = 240
 # Under a sanitizer the real engine cannot be loaded: the null engine alone is served.
 SANITIZED = bool(os.environ.get("PIPILO_SANITIZED"))
+# Helpers may make few system calls, and ThreadSanitizer makes others.
+needs_helpers = pytest.mark.skipif(os.environ.get("PIPILO_SANITIZED") == "thread",
+                                   reason="a helper is ended for what ThreadSanitizer asks the system")
 needs_engine = pytest.mark.skipif(SANITIZED, reason="the engine cannot be loaded under a sanitizer")
 
 

@@ -5,7 +5,7 @@ import json
 import numpy
 from PIL import Image
 
-from serving import MODEL, PHOTOS, cosines, embed, floats, form, needs_engine, picture
+from serving import MODEL, PHOTOS, cosines, embed, floats, form, needs_engine, needs_helpers, picture
 
 def test_one_picture_equals_embed(server, tmp_path):
     files = [picture(0), picture(1, kind="PNG"), picture(2, kind="WEBP", lossless=True)]
@@ -55,6 +55,7 @@ def test_bad_pictures_say_what_they_are(server):
     assert got == 400 and json.loads(text)["error"]["param"] == "bad.jpg"
 
 
+@needs_helpers
 def test_pictures_of_strangers_in_helpers(server, serve):
     apart = serve("-m", "null:8", "--isolate", "--time-limit", "60")
     files = [picture(0), picture(1, kind="PNG"), picture(2, kind="TIFF"), picture(3, kind="JPEG2000")]

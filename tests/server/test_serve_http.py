@@ -391,7 +391,7 @@ def test_what_takes_too_long(serve):
 
 def test_ends_when_all_is_answered(serve):
     """What was accepted before SIGTERM is answered; the port is free at once."""
-    server = serve("-m", "null:8")
+    server = serve("-m", "null:8", "--timeout", "600")
     data = slow_picture()
     answers = []
 
