@@ -83,8 +83,8 @@ def left(folder):
 
 
 class Bench:
-    def __init__(self, program, folder, pictures, environment=None, *, libraries):
-        self.program, self.folder, self.libraries = program, folder, libraries
+    def __init__(self, program, folder, pictures, environment=None, *, libraries=None):
+        self.program, self.folder, self.libraries = program, folder, libraries or folder
         self.environment = environment or dict(os.environ)
         (folder / "inputs").mkdir(parents=True)
         self.inputs = make_inputs(folder / "inputs", pictures)
