@@ -59,15 +59,33 @@ static int emit_row(struct plo_node *node, pipilo_value *value, struct pipilo_er
     return 0;
 }
 
+// Whether a filter's test itself failed. An error that came to it in a column that it tests is
+// still in that column; this one is nowhere else.
+static bool test_failed(const struct plo_node *node, const struct plo_call *call, size_t row)
+{
+    size_t by = node->plan->by_count;
+    if (call->out[row]->kind != PIPILO_ERROR)
+        return false;
+    // What a nested pipeline says is in a column of its own, which nobody else reads.
+    for (size_t i = 0; i < by && node->plan->callable != NULL; i++)
+        if (call->in[row * by + i] == call->out[row])
+            return false;
+    return true;
+}
+
 static int emit_kept(struct plo_node *node, const struct plo_call *call, size_t row,
                      struct pipilo_error *err)
 {
-    PLO_TRY(plo_run_judge(node->run, call->out[row], err));
-    if (!plo_is_true(call->out[row]))
+    pipilo_value *said = call->out[row];
+    PLO_TRY(plo_run_judge(node->run, said, err));
+    if (!plo_is_true(said))
         return 0;
-    for (size_t i = 0; i < node->output_count; i++)
-        PLO_TRY(plo_column_put(node->outputs[i],
-                               pipilo_value_ref(call->keep[row * node->output_count + i]), err));
+    pipilo_value *instead = test_failed(node, call, row) ? said : NULL;
+    for (size_t i = 0; i < node->output_count; i++) {
+        pipilo_value *kept = call->keep[row * node->output_count + i];
+        PLO_TRY(plo_column_put(node->outputs[i], pipilo_value_ref(instead != NULL ? instead : kept),
+                               err));
+    }
     return 0;
 }
 
