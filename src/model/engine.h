@@ -41,9 +41,10 @@ struct plo_engine_load {
     size_t height, width;         // pixels of the input
     enum plo_precision precision; // f32 or bf16
     const char *device;
-    int streams; // inferences at the same time
-    int threads; // cores for all of them
-    bool fresh;  // for compiled.h: neither take nor keep what was compiled
+    int streams;                   // inferences at the same time
+    int threads;                   // cores for all of them
+    bool fresh;                    // for compiled.h: neither take nor keep what was compiled
+    const struct plo_watch *watch; // for compiled.h: the files that `sha256` is of; may be NULL
 };
 
 // Output of one inference, `batch` rows: shape[0] == batch.

@@ -27,6 +27,7 @@
 #include "model/layout.h"
 #include "model/resolve.h"
 #include "model/streams.h"
+#include "model/watch.h"
 
 enum state { UNLISTED, LOADING, READY, FAILED };
 
@@ -38,6 +39,7 @@ struct plo_model {
     struct plo_engine_load load; // its pointers point into this struct
     char device[64];
     char *path;
+    struct plo_watch watch; // the weights
     bool normalize;
     bool to_load;     // or to be described only
     uint64_t weights; // bytes of the file and those beside it
@@ -86,6 +88,7 @@ static void destroy(struct plo_model *m)
         plo_live_add(PLO_LIVE_MODEL, -1);
     if (m->bytes > 0)
         plo_budget_adjust(-(int64_t)m->bytes);
+    plo_watch_reset(&m->watch);
     plo_free(m->path);
     plo_free(m->key);
     plo_free(m);
@@ -261,7 +264,9 @@ static int digest_all(struct plo_model *m, const struct plo_external *external,
     for (size_t i = 0; code == 0 && i < external->count; i++) {
         char hex[PLO_SHA256_HEX];
         char *path = plo_format("%.*s%s", folder, m->path, external->names[i]);
-        code = path != NULL ? plo_digest_file(path, hex, err) : plo_fail_nomem(err, 0);
+        code = path != NULL ? plo_watch_add(&m->watch, path, err) : plo_fail_nomem(err, 0);
+        if (code == 0)
+            code = plo_digest_file(path, hex, err);
         if (code == 0) {
             m->weights += file_size(path);
             plo_str_addf(&all, " %s", hex);
@@ -312,6 +317,7 @@ static int set_files(struct plo_model *m, const char *spec, const struct plo_mod
     plo_model_files_reset(&files);
     if (m->to_load)
         PLO_TRY(refuse_large(m, err));
+    PLO_TRY(plo_watch_add(&m->watch, m->path, err));
     PLO_TRY(plo_digest_file(m->path, m->sha256, err));
     if (m->card.sha256[0] != '\0' && strcmp(m->card.sha256, m->sha256) != 0)
         return plo_fail(err, PIPILO_EMODEL,
@@ -389,6 +395,7 @@ static int describe(struct plo_model *m, const char *spec, const struct plo_mode
     m->normalize = m->normalize || m->card.output.normalize;
     m->load.path = m->path;
     m->load.sha256 = m->sha256;
+    m->load.watch = &m->watch;
     m->load.card = &m->card;
     m->load.device = m->device;
     PLO_TRY(set_precision(m, err));

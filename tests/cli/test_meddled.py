@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
+import numpy
 import pytest
 
 from conftest import NAMES, ROOT, draw
@@ -96,3 +97,83 @@ def test_a_model_that_is_cut_or_replaced(pipilo, tmp_path, environment, meddled,
             assert done.err.startswith("pipilo: ") and done.err.count("\n") == 1, done.err
         ends.append(done.status)
     assert ends[0] != 0 and ends[-1] == 0
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A model with its weights in a file beside it, and a card that does not know their digest."""
+    onnx = pytest.importorskip("onnx")
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    weights = numpy.random.default_rng(0).normal(size=(3 * 32 * 32, 64)).astype(numpy.float32)
+    make = onnx.helper
+    ports = [make.make_tensor_value_info("in", onnx.TensorProto.FLOAT, ["n", 3, 32, 32]),
+             make.make_tensor_value_info("out", onnx.TensorProto.FLOAT, ["n", 64])]
+    # The engine packs the weights anew, and takes the scale as it lies there.
+    nodes = [make.make_node("Mul", ["in", "scale"], ["scaled"]), make.make_node("Flatten", ["scaled"], ["flat"]),
+             make.make_node("MatMul", ["flat", "weights"], ["out"])]
+    constants = [onnx.numpy_helper.from_array(weights, "weights"),
+                 onnx.numpy_helper.from_array(numpy.abs(weights[:, 0]).reshape(1, 3, 32, 32) + 1, "scale")]
+    graph = make.make_graph(nodes, "tiny", ports[:1], ports[1:], constants)
+    onnx.save_model(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8),
+                    folder / "model.onnx", save_as_external_data=True, location="weights.bin")
+    card = {
+        "name": "tiny", "task": "image_embedding", "file": "model.onnx", "license": "Apache-2.0",
+        "source": "tests", "input": {"name": "in", "layout": "nchw", "dtype": "f32"},
+        "preprocess": {"resize": {"mode": "exact", "size": [32, 32], "filter": "bicubic"}, "crop": None,
+                       "color": "rgb", "scale": 1 / 255, "mean": [0, 0, 0], "std": [1, 1, 1]},
+        "output": {"name": "out", "pool": "none", "dim": 64, "normalize": False}}
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="the engine is not there")
+@pytest.mark.parametrize("name", ["model.onnx", "weights.bin"])
+@pytest.mark.parametrize("how", ["cut", "write", "replace", "remove"])
+def test_a_model_in_use_needs_its_files_no_more(pipilo, tmp_path, environment, meddled, beside, name, how):
+    """Its card has no digest: what it was when it was loaded is what counts."""
+    for seed in range(4):
+        draw(tmp_path / f"pictures/{seed}.png", seed)
+    environment["PIPILO_CACHE"] = "0"
+    embed = ["embed", "pictures", "-m", str(beside), "-o", "-"]
+    whole = pipilo(*embed).lines()
+    (tmp_path / "by").write_bytes(b"\x55" * (beside / name).stat().st_size)
+    # When a picture is read the model has been loaded.
+    before = (beside / name).read_bytes()
+    done = pipilo(*embed, env=meddled("pictures/1.png", 1, how, file=beside / name, by=tmp_path / "by"))
+    assert not (beside / name).exists() or (beside / name).read_bytes() != before
+    assert [row["vector"] for row in done.lines()] == [row["vector"] for row in whole]
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="the engine is not there")
+@pytest.mark.parametrize("kept", [True, False])
+def test_another_model_never_goes_by_the_digest_of_the_first(pipilo, tmp_path, environment, meddled, beside, kept):
+    """Replaced between any two of the calls that read it: an error, or the vectors of one of the two."""
+    draw(tmp_path / "pictures/0.png", 0)
+    embed = ["embed", "pictures", "-m", str(beside), "-o", "-"]
+    weights = numpy.fromfile(beside / "weights.bin", dtype=numpy.float32)
+    data = {"first": weights.tobytes(), "other": weights[::-1].tobytes()}
+    vectors = {}
+    environment["PIPILO_CACHE"] = "0"
+    for which in data:
+        (beside / "weights.bin").write_bytes(data[which])
+        vectors[which] = pipilo(*embed).lines()[0]["vector"]
+    assert vectors["first"] != vectors["other"]
+    refused = 0
+    for at in range(1, 100):
+        environment["PIPILO_CACHE"] = str(tmp_path / f"cache-{at}") if kept else "0"
+        (beside / "weights.bin").write_bytes(data["first"])
+        (tmp_path / "by").write_bytes(data["other"])
+        done = pipilo(*embed, status=None, env=meddled("weights.bin", at, "replace", by=tmp_path / "by"))
+        if (tmp_path / "by").exists():
+            break
+        if done.status != 0:
+            assert "weights.bin was replaced or written to while it was loaded" in done.err, f"{at} {done.err}"
+            refused += 1
+        # What is kept is found again by the digest of what lies there.
+        for which in reversed(data) if kept else ():
+            (beside / "weights.bin").write_bytes(data[which])
+            assert pipilo(*embed).lines()[0]["vector"] == vectors[which], f"{at} {which}"
+    else:
+        raise AssertionError("the file is read more often than was thought")
+    assert refused > 0

@@ -2,7 +2,8 @@
 //
 // MEDDLE_NAME is a part of the names that count. Before the MEDDLE_AT th call that opens or reads
 // such a file, counted for each by itself, the file MEDDLE_FILE, or without it the one that is
-// read, is removed (MEDDLE_HOW=remove), cut to half (cut) or replaced by MEDDLE_BY (replace).
+// read, is removed (MEDDLE_HOW=remove), cut to half (cut), overwritten from its start with the text
+// MEDDLE_BY (write) or replaced by the file MEDDLE_BY (replace).
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -25,6 +26,20 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+// All of it, again and again with the same text.
+static int overwrite(const char *path, const char *text)
+{
+    struct stat status;
+    size_t length = strlen(text);
+    int fd = REAL(open)(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return -1;
+    for (off_t at = 0; at < status.st_size; at += (off_t)length)
+        if (pwrite(fd, text, length, at) < 0)
+            return -1;
+    return close(fd);
+}
+
 static void change(const char *path)
 {
     const char *how = getenv("MEDDLE_HOW"), *file = getenv("MEDDLE_FILE");
@@ -36,6 +51,8 @@ static void change(const char *path)
         failed = unlink(path);
     else if (strcmp(how, "cut") == 0)
         failed = stat(path, &status) < 0 || truncate(path, status.st_size / 2) < 0;
+    else if (strcmp(how, "write") == 0)
+        failed = overwrite(path, getenv("MEDDLE_BY"));
     else
         failed = rename(getenv("MEDDLE_BY"), path);
     if (failed) {

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "core/fail.h"
 #include "model/compiled/compiled_cache.h"
+#include "model/watch.h"
 
 enum { FORMAT = 2 };
 
@@ -112,6 +113,17 @@ static void keep(const struct plo_compiled *c, const char *path, const char *ide
     close(fd);
 }
 
+// Loads what `sha256` says, or nothing: what the engine has read may have come to be meanwhile.
+static int load_watched(struct plo_compiled *out, const struct plo_engine_load *load,
+                        struct pipilo_error *err)
+{
+    PLO_TRY(out->engine->load(&out->model, load, err));
+    int code = plo_watch_check(load->watch, err);
+    if (code < 0)
+        out->engine->unload(out->model);
+    return code;
+}
+
 int plo_compiled_open(struct plo_compiled *out, const struct plo_engine *engine,
                       const struct plo_engine_load *load, struct pipilo_error *err)
 {
@@ -121,7 +133,7 @@ int plo_compiled_open(struct plo_compiled *out, const struct plo_engine *engine,
     bool may_keep = false;
     int code = 0;
     if (path == NULL || !from_file(out, load, path, identity, &may_keep)) {
-        code = engine->load(&out->model, load, err);
+        code = load_watched(out, load, err);
         if (code == 0 && may_keep)
             keep(out, path, identity);
     }

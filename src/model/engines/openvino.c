@@ -202,6 +202,10 @@ static int get_core(ov_core_t **out, struct pipilo_error *err)
     if (code == 0 && (core == NULL || core_pid != getpid())) {
         core = NULL;
         ov_status_e status = ov.core_create(&core);
+        // Weights beside a model would stay mapped as long as it: whoever cut their file would end
+        // the process, whoever wrote to it would change vectors.
+        if (status == OK)
+            status = ov.core_set(core, "", "ENABLE_MMAP", "NO");
         if (status != OK)
             code = fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not start");
         core_pid = getpid();
@@ -336,7 +340,11 @@ static void describe_all(struct plo_engine_ports *out, const ov_model_t *model)
 static int read_file(ov_model_t **out, ov_core_t *c, const char *path, struct pipilo_error *err)
 {
     ov_status_e status = ov.read_model(c, path, NULL, out);
-    return status == OK ? 0 : fail_status(err, PIPILO_EMODEL, status, "OpenVINO cannot read it");
+    if (status == OK)
+        return 0;
+    char what[200];
+    snprintf(what, sizeof what, "OpenVINO cannot read %.160s", path);
+    return fail_status(err, PIPILO_EMODEL, status, what);
 }
 
 static int fix_shape(const ov_model_t *model, const int64_t *sizes, struct pipilo_error *err)
