@@ -41,6 +41,10 @@ static void metrics(struct exchange *exchange)
     struct server *server = exchange->server;
     struct text *text = &exchange->answer;
     metrics_write(text, route_name);
+    text_addf(text,
+              "# HELP process_start_time_seconds When the server began, since 1970.\n"
+              "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
+              server->began);
     gauge(text, "connections", "Connections open.", atomic_load(&server->connections));
     gauge(text, "requests_under_way", "Requests begun and not answered, but for these of its own.",
           atomic_load(&server->asked));

@@ -180,7 +180,8 @@ static void thumbnail_work(struct shelf_job *job, struct shelf *shelf,
     text_add_bytes(&exchange->answer, row.thumbnail, row.thumbnail_size);
     exchange->status = 200;
     exchange->type = "image/jpeg";
-    answer_header(exchange, "Cache-Control", "private, max-age=3600");
+    // Another store may be behind the same address tomorrow.
+    answer_header(exchange, "Cache-Control", "no-store");
 }
 
 // /v1/items/N and /v1/items/N/thumbnail

@@ -213,7 +213,11 @@ static void close_all(struct server *server)
 
 int server_run(const struct server_options *options)
 {
-    struct server server = { .options = options, .held.most = (int64_t)options->queue_bytes };
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct server server = { .options = options,
+                             .held.most = (int64_t)options->queue_bytes,
+                             .began = (double)now.tv_sec + (double)now.tv_nsec / (double)SECOND };
     struct pipilo_error err = { 0 };
     sigset_t signals;
     // Blocked before the first thread, which inherits it: they are this one's to wait for.

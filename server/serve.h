@@ -14,6 +14,7 @@
 
 struct server {
     const struct server_options *options;
+    double began; // seconds since 1970
     struct runner *runner;
     struct http *http;
     struct embedder *embedder;

@@ -62,6 +62,7 @@ class Server:
         else:
             self.process.wait()
             raise RuntimeError("".join(self.said))
+        self.listens = time.time()
         self.url = f"http://127.0.0.1:{self.port}"
         self.reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
         self.reader.start()

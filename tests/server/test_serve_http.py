@@ -181,6 +181,8 @@ def test_metrics_are_prometheus(server):
         if family.type == "histogram":
             check_histogram(family)
     assert types["pipilo_stage_seconds"] == "histogram"
+    began, = [family.samples[0].value for family in families if family.name == "process_start_time_seconds"]
+    assert server.listens - PATIENCE < began <= server.listens
     assert server.metric("picture_errors_total") >= 1
 
 

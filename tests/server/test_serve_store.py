@@ -117,6 +117,7 @@ def test_rows_thumbnails_vectors(stored, photos):
             status, head, data = stored.ask("GET", row["thumbnail"])
             assert status == 200 and head["Content-Type"] == "image/jpeg" and data == kept[row["row"]]
             assert max(Image.open(io.BytesIO(data)).size) <= 160
+            assert head["Cache-Control"] == "no-store"
     for path in ("/v1/items/5/thumbnail", "/v1/items/30", "/v1/items/30/thumbnail", "/v1/items/x",
                  "/v1/items/-1", "/v1/items/1/other", "/v1/items/1x", "/v1/items/99999999999999999999"):
         assert stored.ask("GET", path)[0] == 404, path
