@@ -1,6 +1,9 @@
 // route_items.c: what the store holds: GET /v1/items (a stretch of rows), /v1/items/N,
 // /v1/items/N/thumbnail, and GET /v1/vectors, a stretch of vectors as bare float32.
 #include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +168,15 @@ static void row_work(struct shelf_job *job, struct shelf *shelf, const struct pi
     answer_json(job->exchange, 200);
 }
 
+// A name for these bytes (FNV-1a), quoted as ETag wants it.
+static void name_bytes(char name[20], const unsigned char *bytes, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3;
+    snprintf(name, 20, "\"%016" PRIx64 "\"", hash);
+}
+
 static void thumbnail_work(struct shelf_job *job, struct shelf *shelf,
                            const struct pipilo_error *err)
 {
@@ -177,11 +189,20 @@ static void thumbnail_work(struct shelf_job *job, struct shelf *shelf,
                      "the row %lld has no thumbnail: embed with --thumbnails", (long long)row.row);
         return;
     }
+    // A row may be updated, and another store be behind the same address tomorrow: it is kept, and
+    // asked about each time.
+    char name[20];
+    name_bytes(name, row.thumbnail, row.thumbnail_size);
+    answer_header(exchange, "Cache-Control", "private, no-cache");
+    answer_header(exchange, "ETag", "%s", name);
+    const char *held = exchange_header(exchange, "If-None-Match");
+    if (held != NULL && strstr(held, name) != NULL) {
+        exchange->status = 304;
+        return;
+    }
     text_add_bytes(&exchange->answer, row.thumbnail, row.thumbnail_size);
     exchange->status = 200;
     exchange->type = "image/jpeg";
-    // Another store may be behind the same address tomorrow.
-    answer_header(exchange, "Cache-Control", "no-store");
 }
 
 // /v1/items/N and /v1/items/N/thumbnail

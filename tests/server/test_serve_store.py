@@ -100,6 +100,20 @@ def test_bad_searches(stored):
     assert stored.ask("POST", "/v1/search", b"")[0] == 400
 
 
+def test_a_thumbnail_that_is_held_is_not_sent_again(serve, tmp_path):
+    kept = serve("-m", "null:8", "--store", tmp_path / "kept.db")
+    path, tags = "/v1/items/0/thumbnail", []
+    for seed in (1, 1, 2):
+        assert kept.ask("POST", "/v1/items?source=a.jpg&update=true", picture(seed))[0] == 200
+        status, head, data = kept.ask("GET", path)
+        assert status == 200 and data and head["Cache-Control"] == "private, no-cache"
+        tags.append(head["ETag"])
+        status, head, data = kept.ask("GET", path, headers={"If-None-Match": f'"other", W/{tags[-1]}'})
+        assert (status, data, head["ETag"]) == (304, b"", tags[-1])
+    assert tags[0] == tags[1] != tags[2]
+    assert kept.ask("GET", path, headers={"If-None-Match": tags[0]})[0] == 200
+
+
 def test_rows_thumbnails_vectors(stored, photos):
     answer = stored.json("GET", "/v1/items?count=1000")
     assert answer["rows"] == 30 and answer["dim"] == 8 and not answer["indexed"]
@@ -117,7 +131,7 @@ def test_rows_thumbnails_vectors(stored, photos):
             status, head, data = stored.ask("GET", row["thumbnail"])
             assert status == 200 and head["Content-Type"] == "image/jpeg" and data == kept[row["row"]]
             assert max(Image.open(io.BytesIO(data)).size) <= 160
-            assert head["Cache-Control"] == "no-store"
+            assert head["Cache-Control"] == "private, no-cache"
     for path in ("/v1/items/5/thumbnail", "/v1/items/30", "/v1/items/30/thumbnail", "/v1/items/x",
                  "/v1/items/-1", "/v1/items/1/other", "/v1/items/1x", "/v1/items/99999999999999999999"):
         assert stored.ask("GET", path)[0] == 404, path
