@@ -3,12 +3,14 @@
 const KEY = 'pipilo-key';
 const TRIES = 5;
 const BUSY = [429, 503];
+const LONGEST_PAUSE = 30; // seconds, whatever the server says
 
-// status 0: there was no answer.
+// status 0: there was no answer. `pause`: seconds after which asking again is welcome, 0 where it is of no use.
 export class Failure extends Error {
-  constructor(status, message) {
+  constructor(status, message, pause = 0) {
     super(message);
     this.status = status;
+    this.pause = pause;
   }
 }
 
@@ -27,15 +29,26 @@ export function whenBack() {
   return new Promise((resolve) => { events.addEventListener('back', resolve, { once: true }); });
 }
 
-export function useKey(key) {
-  sessionStorage.setItem(KEY, key);
+// Where the browser lets a page keep nothing, the key lives as long as the page.
+let key = '';
+try {
+  key = sessionStorage.getItem(KEY) ?? '';
+} catch { /* none is kept */ }
+
+export const hasKey = () => key !== '';
+
+export function useKey(given) {
+  // A header holds bytes: what is not ASCII goes as UTF-8, as it stands in the server's file.
+  key = String.fromCharCode(...new TextEncoder().encode(given));
+  try {
+    sessionStorage.setItem(KEY, key);
+  } catch { /* it is kept here alone */ }
 }
 
 export const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 // One request; its answer, whatever the status.
 export async function send(path, options = {}) {
-  const key = sessionStorage.getItem(KEY);
   const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   try {
     const answer = await fetch(path, { ...options, headers });
@@ -51,24 +64,42 @@ export async function send(path, options = {}) {
 async function failure(answer) {
   let message = `the server answered ${answer.status}`;
   try {
-    message = (await answer.json()).error.message;
+    const { error } = await answer.json();
+    // Which of several it was: here there is one.
+    message = error.message.startsWith(`${error.param}: `) ? error.message.slice(error.param.length + 2) : error.message;
   } catch { /* What stands between may answer something else than JSON. */ }
   if (answer.status === 401) events.dispatchEvent(new Event('key'));
-  return new Failure(answer.status, message);
+  const wait = Math.min(Number(answer.headers.get('Retry-After')) || 1, LONGEST_PAUSE);
+  return new Failure(answer.status, message, BUSY.includes(answer.status) ? wait : 0);
 }
 
 // A request that must succeed. Where too much waits already, memory is short or the server is about to go,
 // it comes again when it is told to.
-export async function ask(path, options) {
-  for (let tries = 1; ; tries++) {
+async function ask(path, { tries = TRIES, ...options } = {}) {
+  for (let left = tries - 1; ; left--) {
     const answer = await send(path, options);
     if (answer.ok) return answer;
-    if (!BUSY.includes(answer.status) || tries === TRIES) throw await failure(answer);
-    await pause(Number(answer.headers.get('Retry-After')) || 1);
+    const why = await failure(answer);
+    if (!why.pause || !left) throw why;
+    await pause(why.pause);
   }
 }
 
-export const askJson = async (path, options) => (await ask(path, options)).json();
+async function read(kind, path, options) {
+  const answer = await ask(path, options);
+  try {
+    return await answer[kind]();
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    if (error.name === 'SyntaxError') throw new Failure(answer.status, 'something else than pipilo answered');
+    setAway(true);
+    throw new Failure(0, 'the server broke off its answer');
+  }
+}
+
+export const askJson = (path, options) => read('json', path, options);
+export const askBlob = (path, options) => read('blob', path, options);
+export const askBytes = (path, options) => read('arrayBuffer', path, options);
 
 export const postJson = (path, body, options) => askJson(path, {
   ...options, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),

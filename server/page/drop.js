@@ -3,6 +3,8 @@
 import { searchPicture } from './search.js';
 import { offer } from './upload.js';
 
+// A folder or file that cannot be read is left out.
+const unread = () => [];
 const asked = (call) => new Promise((resolve, reject) => { call(resolve, reject); });
 
 // The files below a folder, each with its path.
@@ -18,7 +20,9 @@ async function filesOf(entry) {
   for (;;) {
     const entries = await asked((resolve, reject) => reader.readEntries(resolve, reject));
     if (!entries.length) return files;
-    for (const one of entries) files.push(...await filesOf(one));
+    for (const one of entries) {
+      for (const file of await filesOf(one).catch(unread)) files.push(file);
+    }
   }
 }
 
@@ -29,7 +33,7 @@ async function dropped(transfer) {
   if (files.length === 1 && !entries.some((entry) => entry.isDirectory)) {
     searchPicture(files[0]);
   } else if (entries.length) {
-    offer((await Promise.all(entries.map(filesOf))).flat());
+    offer((await Promise.all(entries.map((entry) => filesOf(entry).catch(unread)))).flat());
   } else if (files.length) {
     offer(files);
   }
@@ -45,6 +49,7 @@ export function startDrop() {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     mark(false);
-    dropped(event.dataTransfer).catch(() => offer([]));
+    if (document.getElementById('search').hidden) return;
+    dropped(event.dataTransfer);
   });
 }

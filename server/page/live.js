@@ -3,12 +3,14 @@ import { events, send } from './api.js';
 import { buckets, parse, quantile, requests, value } from './metrics.js';
 
 const EVERY = 2; // seconds
+const PATIENCE = 10; // seconds, after which a server that says nothing is away
 const KEPT = 60; // readings
 const WINDOW = 5; // readings that latency is taken over
 const SVG = 'http://www.w3.org/2000/svg';
 const STATES = ['in order', 'above its first threshold', 'above its second threshold', 'critical: new pictures are refused'];
 const readings = [];
 const shown = {};
+let begun = 0; // when the server's process did
 
 function draw(name, attributes) {
   const shape = document.createElementNS(SVG, name);
@@ -93,21 +95,27 @@ function say(state, text) {
 
 async function look() {
   // Whether the server is ready is for everybody to know; the rest may need a key.
-  const ready = await send('health/ready');
+  const soon = { signal: AbortSignal.timeout(PATIENCE * 1000) };
+  const ready = await send('health/ready', soon);
   if (ready.ok) say('ready', 'ready');
   else say('busy', (await ready.json()).error.message);
-  const answer = await send('metrics');
+  const answer = await send('metrics', soon);
   if (!answer.ok) return;
   const metrics = parse(await answer.text());
-  // Counters that fell are of another process.
-  if (readings.length && requests(metrics) < requests(readings.at(-1).metrics)) readings.length = 0;
+  const process = value(metrics, 'process_start_time_seconds');
+  // Another process, that may have another store, came too soon for anybody to see it gone.
+  if (begun && begun !== process) events.dispatchEvent(new Event('back'));
+  if (begun !== process) readings.length = 0;
+  begun = process;
   readings.push({ time: performance.now() / 1000, metrics });
   if (readings.length > KEPT) readings.shift();
   showRates();
   showLatency();
   showMemory(metrics);
   const queue = value(metrics, 'pipilo_queue_bytes');
-  shown.waiting.text.textContent = String(value(metrics, 'pipilo_waiting_pictures'));
+  const waiting = readings.map((one) => value(one.metrics, 'pipilo_waiting_pictures'));
+  shown.waiting.text.textContent = String(waiting.at(-1));
+  curve('waiting', waiting);
   shown.waiting.note.textContent = `${bytes(queue)} of requests held`;
 }
 
@@ -117,9 +125,13 @@ export function startLive() {
   addFigure('latency', 'Latency, median', 120);
   addFigure('waiting', 'Pictures waiting', 120);
   addFigure('memory', 'Memory', 400);
-  shown.waiting.drawing.remove();
+  events.addEventListener('back', () => { begun = 0; });
   events.addEventListener('away', () => say('away', 'the server is away; this page waits for it'));
   async function again() {
+    // Nobody looks at a tab that is hidden.
+    if (document.hidden) {
+      await new Promise((resolve) => { document.addEventListener('visibilitychange', resolve, { once: true }); });
+    }
     try {
       await look();
     } catch (failure) {

@@ -1,5 +1,6 @@
 // map-moves.js: what hands do on the map, as moves: mouse, fingers, wheel and keys.
 
+const LINE = 16; // pixels that a wheel's line is worth
 const STILL = 5; // pixels a click may move
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -11,6 +12,7 @@ function startPointers(canvas, moves) {
     return [Math.hypot(ax - bx, ay - by), (ax + bx) / 2, (ay + by) / 2];
   };
   canvas.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
     held.set(event.pointerId, [event.offsetX, event.offsetY]);
     if (held.size === 1) moved = 0;
@@ -61,6 +63,7 @@ export function startMoves(canvas, moves) {
   startKeys(canvas, moves);
   canvas.addEventListener('wheel', (event) => {
     event.preventDefault();
-    moves.zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
+    const turned = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * LINE;
+    moves.zoom(Math.exp(-turned / 400), event.offsetX, event.offsetY);
   }, { passive: false });
 }

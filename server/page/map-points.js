@@ -1,5 +1,5 @@
 // map-points.js: fetches vectors of the store, of a sample where it is large, and has them projected.
-import { ask, askJson } from './api.js';
+import { askBytes, askJson } from './api.js';
 
 const MOST = 3000; // rows on the map
 const STRETCHES = 60; // that a sample is taken in
@@ -18,7 +18,7 @@ async function fetchVectors(rows, dim) {
   const numbers = [];
   const parts = [];
   for (const [first, count] of wanted) {
-    const part = new Float32Array(await (await ask(`v1/vectors?first=${first}&count=${count}`)).arrayBuffer());
+    const part = new Float32Array(await askBytes(`v1/vectors?first=${first}&count=${count}`));
     for (let i = 0; i < part.length / dim; i++) numbers.push(first + i);
     parts.push(part);
   }
@@ -47,7 +47,7 @@ function centred(places) {
   return { places: places.map((one) => one - (least + most) / 2), reach: (most - least) / 2 };
 }
 
-// {points: [{row, x, y}] between -1 and 1, rows: of the store, model, dim}
+// {points: [{row, x, y}] between -1 and 1, rows: of the store, sampled: not all of them, model, dim}
 export async function fetchPoints() {
   const { rows, dim, model } = await askJson('v1/items?count=1');
   const { numbers, vectors } = await fetchVectors(rows, dim);
@@ -55,5 +55,5 @@ export async function fetchPoints() {
   const [x, y] = [centred(flat.x), centred(flat.y)];
   const reach = Math.max(x.reach, y.reach, 1e-9);
   const points = flat.rows.map((index, i) => ({ row: numbers[index], x: x.places[i] / reach, y: y.places[i] / reach }));
-  return { points, rows, model, dim };
+  return { points, rows, sampled: rows > MOST, model, dim };
 }

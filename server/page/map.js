@@ -6,10 +6,12 @@ import { baseName, show, thumbnail } from './thumbnails.js';
 
 const REACH = 14; // pixels around a point that still mean it
 const MOST_PICTURES = 60; // shown as pictures, where no more than that are in sight
+const MOST_KEPT = 4 * MOST_PICTURES; // in memory
 const PICTURE = 56; // pixels
+const REST = 80; // milliseconds that a hand rests on a point before it is asked about
 const element = (id) => document.getElementById(id);
 const canvas = element('map-canvas');
-const pictures = new Map(); // row -> a picture that is loaded
+const pictures = new Map(); // row -> a picture that is loaded, or null
 
 let points = [];
 let found = new Set();
@@ -17,6 +19,7 @@ let chosen = null; // the point that the card speaks of
 let view = { x: 0, y: 0, zoom: 1 };
 let onChoose = () => {};
 let waiting = false;
+let loads = 0;
 
 // --- places ---------------------------------------------------------------------------------------
 
@@ -45,12 +48,13 @@ function pointAt(x, y, reach) {
 async function loadPicture(row) {
   if (pictures.has(row)) return;
   pictures.set(row, null);
+  if (pictures.size > MOST_KEPT) pictures.delete(pictures.keys().next().value);
   const url = await thumbnail(row);
   if (!url) return;
   const image = new Image();
   image.src = url;
   await image.decode();
-  pictures.set(row, image);
+  if (pictures.has(row)) pictures.set(row, image);
   draw();
 }
 
@@ -110,13 +114,16 @@ function placeCard() {
 
 // --- choosing -------------------------------------------------------------------------------------
 
-function choose(point, aloud = false) {
+async function choose(point, aloud = false) {
   if (point === chosen) return;
   chosen = point;
   draw();
   if (!point) return;
-  show(element('map-picture'), point.row).then(draw);
+  element('map-picture').hidden = true;
   element('map-name').textContent = `row ${point.row}`;
+  await new Promise((resolve) => { setTimeout(resolve, REST); });
+  if (chosen !== point) return;
+  show(element('map-picture'), point.row).then(draw);
   askJson(`v1/items/${point.row}`).then((item) => {
     if (chosen !== point) return;
     element('map-name').textContent = baseName(item.source);
@@ -176,24 +183,28 @@ const moves = {
 
 // --- from outside ---------------------------------------------------------------------------------
 
-// Fetches the store anew; what it holds.
+// Fetches the store anew: {made} of it, or the {failure}; neither where a later call overtook this one.
 export async function loadMap() {
   const count = element('map-count');
+  const mine = ++loads;
   count.textContent = 'making the map';
   count.removeAttribute('data-bad');
   try {
     const made = await fetchPoints();
+    if (mine !== loads) return {};
     points = made.points;
     chosen = null;
     pictures.clear();
     const words = (number) => number.toLocaleString('en');
-    count.textContent = made.rows ? `${words(points.length)} of ${words(made.rows)} pictures` : 'the store holds nothing yet';
+    const which = made.sampled ? ', a sample from all over the store' : '';
+    count.textContent = made.rows ? `${words(points.length)} of ${words(made.rows)} pictures${which}` : 'the store holds nothing yet';
     draw();
-    return made;
+    return { made };
   } catch (failure) {
+    if (mine !== loads) return {};
     count.textContent = failure.message;
     count.toggleAttribute('data-bad', true);
-    return null;
+    return { failure };
   }
 }
 

@@ -42,11 +42,14 @@ function hitButton(hit) {
 }
 
 function showHits(hits) {
+  // Who chose one of the old goes on from the first of the new.
+  const held = element('hits').contains(document.activeElement);
   element('hits').replaceChildren(...hits.map((hit) => {
     const item = document.createElement('li');
     item.append(hitButton(hit));
     return item;
   }));
+  if (held) element('hits').querySelector('button')?.focus();
   say(hits.length ? `The ${hits.length} nearest, with their scores. Choose one to search from it.`
     : 'The store holds nothing yet: add pictures first.');
   found(hits.map((hit) => hit.row));
@@ -55,14 +58,15 @@ function showHits(hits) {
 // `request` asks; an answer that another search overtook is dropped.
 async function run(request) {
   running.abort();
-  running = new AbortController();
+  const mine = running = new AbortController();
   say('searching');
   try {
-    const answer = await request(running.signal);
-    showHits(answer.data[0].hits);
+    const answer = await request(mine.signal);
+    if (mine === running) showHits(answer.data[0].hits);
   } catch (failure) {
-    if (failure.name === 'AbortError') return;
+    if (mine !== running) return;
     element('hits').replaceChildren();
+    found([]);
     say(failure.message, true);
   }
 }
@@ -77,6 +81,7 @@ function showPicture(file) {
   image.onerror = () => { image.hidden = true; };
   image.src = pictureUrl;
   element('query-name').textContent = file.name || 'a pasted picture';
+  element('query-name').title = element('query-name').textContent;
   element('query').hidden = false;
 }
 
@@ -103,7 +108,7 @@ function rowOfAddress() {
 }
 
 // The address says what is searched by, so that "back" goes back.
-function follow() {
+export function searchAgain() {
   const row = rowOfAddress();
   if (row !== null) runRow(row);
   else if (picture) runPicture();
@@ -128,10 +133,10 @@ export function startSearch(onFound) {
     if (input.files.length) searchPicture(input.files[0]);
     input.value = '';
   });
-  window.addEventListener('hashchange', follow);
+  window.addEventListener('hashchange', searchAgain);
   document.addEventListener('paste', (event) => {
     const file = [...event.clipboardData.files].find((one) => one.type.startsWith('image/'));
     if (file) searchPicture(file);
   });
-  follow();
+  searchAgain();
 }

@@ -1,15 +1,19 @@
 // thumbnails.js: the thumbnails of the store's rows. An <img> sends no key, so they are fetched.
-import { ask } from './api.js';
+import { askBlob } from './api.js';
 
 const MOST = 600;
 const known = new Map(); // row -> a promise of its URL, or of null where there is none
 
+let stores = 0; // that were looked at
+
 async function load(row) {
+  const mine = stores;
   try {
-    return URL.createObjectURL(await (await ask(`v1/items/${row}/thumbnail`)).blob());
+    const blob = await askBlob(`v1/items/${row}/thumbnail`);
+    return mine === stores ? URL.createObjectURL(blob) : null;
   } catch (failure) {
     // What failed for want of the server is asked for again.
-    if (failure.status !== 404) known.delete(row);
+    if (failure.status !== 404 && mine === stores) known.delete(row);
     return null;
   }
 }
@@ -36,6 +40,7 @@ export async function show(image, row) {
 
 // Another store may be behind the same address now.
 export function forget() {
+  stores++;
   known.forEach((url) => url.then((address) => { if (address) URL.revokeObjectURL(address); }));
   known.clear();
 }

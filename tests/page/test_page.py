@@ -42,8 +42,8 @@ def drop(browser, data):
     browser.run(DROP, base64.b64encode(data).decode(), "dropped.jpg", "#drop")
 
 
-def loaded(browser):
-    browser.until(lambda: browser.text("#map-count") == f"{PICTURES} of {PICTURES} pictures")
+def loaded(browser, count=PICTURES):
+    browser.until(lambda: browser.text("#map-count") == f"{count} of {count} pictures")
 
 
 def test_drop_paste_pick_and_follow(server, store, photos, browse, tmp_path):
@@ -176,11 +176,11 @@ def test_upload_of_a_folder(server, store, browse, tmp_path):
     loaded(page)
     page.find("#folder").send_keys(str(folder))
     page.until(lambda: "13 pictures" in page.text("#upload-said"))
-    assert "1 other files are left out" in page.text("#upload-said")
+    assert "1 other file is left out" in page.text("#upload-said")
     page.find("#upload-start").click()
     page.until(lambda: page.text("#upload-said") == "12 added, 1 not.")
     errors = [item.text for item in page.all("#upload-errors li")]
-    assert len(errors) == 1 and errors[0].startswith("new/broken.jpg ")
+    assert len(errors) == 1 and errors[0].startswith("new/broken.jpg the ")
     assert page.run("const p = document.querySelector('progress'); return p.value === p.max && p.max === 13")
     names = [name for name, in sqlite3.connect(store).execute("SELECT source FROM rows WHERE row >= ?", (PICTURES,))]
     assert sorted(names) == [f"new/below/{seed}.jpg" for seed in range(100, 112)]
@@ -257,6 +257,13 @@ def test_keyboard_alone(server, store, browse):
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
     press(Keys.ENTER)
     page.until(lambda: page.hits() == nearest(store, "--row", str(second)))
+    # Who chose goes on from where they are, and reaches what is below.
+    assert page.run("return +document.activeElement.dataset.row") == second
+    for _ in range(50):
+        press(Keys.TAB)
+        if focus() == "pick-files":
+            break
+    assert focus() == "pick-files"
 
 
 def test_a_phone(server, browse):
@@ -296,5 +303,9 @@ def test_a_key(start, store, browse, tmp_path):
 
 def test_without_a_store(start, browse):
     page = browse(start("-m", "null:8").url)
-    page.until(lambda: "no store" in page.text("#map-count"))
+    page.until(lambda: "no store" in page.find("#no-store").text)
+    assert not page.find("#search").is_displayed() and not page.find("#upload").is_displayed()
+    page.until(lambda: page.text("#state") == "ready")
+    drop(page, picture(1))
+    assert page.find("#live").is_displayed()
     page.complaints(but=("404 (Not Found)",))
