@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -40,12 +41,14 @@ static bool fails(enum fault what)
     return call == fail_at || (lasts && call > fail_at);
 }
 
-// Never jansson's nor libarchive's: where they get no memory, 2.14 drops a character of what it
-// reads and goes on, and 3.6 ends the process.
+static _Thread_local bool in_glob;
+
+// Never jansson's, libarchive's nor glob's: where they get no memory, 2.14 drops a character of
+// what it reads and goes on, 3.6 ends the process, and glibc 2.36 frees names twice.
 static bool fails_malloc(const void *caller)
 {
     Dl_info info;
-    if (at_fault != (int)FAULT_MALLOC)
+    if (at_fault != (int)FAULT_MALLOC || in_glob)
         return false;
     if (dladdr(caller, &info) != 0 && (strstr(info.dli_fname, "libjansson") != NULL ||
                                        strstr(info.dli_fname, "libarchive") != NULL))
@@ -165,6 +168,16 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     NEXT(next, "pthread_create");
     return fails(FAULT_THREAD) ? EAGAIN : next(thread, attributes, begin, cookie);
+}
+
+EXPORT int glob64(const char *pattern, int flags, int (*fail)(const char *, int), glob64_t *matches)
+{
+    static int (*next)(const char *, int, int (*)(const char *, int), glob64_t *);
+    NEXT(next, "glob64");
+    in_glob = true;
+    int result = next(pattern, flags, fail, matches);
+    in_glob = false;
+    return result;
 }
 
 EXPORT void *dlopen(const char *path, int mode)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -128,7 +129,7 @@ static void expect_nothing_alive(const struct pipilo_error *why)
         tell("blocks of pipilo's or budget left", why);
 }
 
-static bool run_failing(const struct scenario *scenario)
+static bool run_failing(const struct scenario *scenario, bool apart)
 {
     struct pipilo_error err = { 0 };
     alarm(PATIENCE);
@@ -140,7 +141,9 @@ static bool run_failing(const struct scenario *scenario)
         tell("another code than it returned", &err);
     if (code != 0 && (!may_be(code) || err.message[0] == '\0'))
         tell("not the error that it should be", &err);
-    expect_nothing_alive(&err);
+    // What is made once for all, by the first run of a process, stays.
+    if (!apart)
+        expect_nothing_alive(&err);
     return failed;
 }
 
@@ -154,16 +157,42 @@ static void expect_good(const struct scenario *scenario)
         tell("not let go", &err);
 }
 
+// A library that is open stays so: each failure has a process of its own, in which none is yet.
+static bool run_apart(const struct scenario *scenario)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        told = 0;
+        int failed = run_failing(scenario, true);
+        expect_good(scenario);
+        fflush(stdout);
+        _exit(failed | (told > 0) << 1);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
+        told++;
+        return false;
+    }
+    told += WEXITSTATUS(status) >> 1 & 1;
+    failures += WEXITSTATUS(status) & 1;
+    return WEXITSTATUS(status) & 1;
+}
+
 static void torture(const struct scenario *scenario, int64_t step)
 {
+    bool more = true;
     name = scenario->name;
+    for (nth = 1; more && kind->fault == FAULT_DLOPEN; nth += step)
+        more = run_apart(scenario);
+    if (kind->fault == FAULT_DLOPEN)
+        return;
     nth = 0;
     // Twice: what libraries keep for good is there afterwards.
     expect_good(scenario);
     expect_good(scenario);
-    bool more = true;
     for (nth = 1; more; nth += step)
-        more = run_failing(scenario);
+        more = run_failing(scenario, false);
     expect_good(scenario);
 }
 
