@@ -18,10 +18,12 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+// Not the time of the last change of anything: another name for the file, or other rights, are none
+// of its bytes.
 static bool is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
+           same_time(a->st_mtim, b->st_mtim);
 }
 
 int plo_watch_add(struct plo_watch *watch, const char *path, struct pipilo_error *err)
