@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 
 import numpy
+import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -275,6 +276,19 @@ def test_a_phone(server, browse):
     small = page.run("return [...document.querySelectorAll('button')].filter((b) => b.offsetParent)"
                      ".filter((b) => b.offsetWidth < 40 || b.offsetHeight < 40).map((b) => b.id)")
     assert small == []
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_no_holes_beside_many_results(server, browse, asks):
+    """The panels beside the results stand together, under the form for a key as without it."""
+    page = browse(server.url)
+    loaded(page)
+    drop(page, picture(7))
+    page.until(page.hits)
+    page.run("document.getElementById('key-form').hidden = !arguments[0]", asks)
+    edges = page.run("return ['map', 'live', 'upload'].map((id) => document.getElementById(id).getBoundingClientRect())"
+                     ".map((r) => [r.top, r.bottom])")
+    assert all(lower[0] - upper[1] < 20 for upper, lower in zip(edges, edges[1:]))
 
 
 def test_dark(server, browse):
