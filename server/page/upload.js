@@ -130,7 +130,10 @@ async function start() {
 
 // Shows what was chosen; nothing is sent before it is said so.
 export function offer(list) {
-  if (running) return;
+  if (running) {
+    say('Still adding pictures: what you drop now is left out. Drop it again when they are there.');
+    return;
+  }
   files = list.filter((file) => file.type.startsWith('image/') || PICTURE.test(file.name));
   const others = list.length - files.length;
   const size = files.reduce((sum, file) => sum + file.size, 0);

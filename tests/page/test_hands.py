@@ -78,6 +78,8 @@ def test_stop(server, store, browse, tmp_path):
     page.until(lambda: page.find("#upload-start").is_displayed())
     page.find("#upload-start").click()
     page.until(lambda: page.run("return document.querySelector('progress').value > 2"))
+    drop_paths(page, tmp_path / "many")
+    page.until(lambda: "left out" in page.text("#upload-said"))
     page.run("document.getElementById('upload-stop').click()")
     page.until(lambda: page.text("#upload-said").startswith("Stopped: "))
     count = int(page.text("#upload-said").split()[1])
