@@ -60,6 +60,7 @@ static pid_t fork_and_pass(void)
 static void a_fork_waits(void **state)
 {
     (void)state;
+    SKIP_WHERE_ALLOCATORS_DO_NOT_FORK();
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, dwell, NULL), 0);
     while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
