@@ -37,7 +37,23 @@ static int file_count;
 static long calls;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+// The C library's own, looked up before anything else happens: a call from a handler of signals
+// must not look up, which ThreadSanitizer ends in a lock of its own.
+#define EACH(X) \
+    X(open) X(write) X(pwrite) X(ftruncate) X(fsync) X(fdatasync) X(unlink) X(rename) X(renameat2)
+#define MEMBER(name) __typeof__(&name) name;
+#define FOUND(name)  ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define FIND(name)   real.name = FOUND(name);
+#define REAL(name)   (real.name != NULL ? real.name : FOUND(name))
+
+static struct {
+    EACH(MEMBER)
+} real;
+
+__attribute__((constructor)) static void find_all(void)
+{
+    EACH(FIND)
+}
 
 static int counts(const char *path)
 {
