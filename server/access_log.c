@@ -22,11 +22,6 @@ static atomic_bool wanted;
 
 int access_log_open(const char *path, struct pipilo_error *err)
 {
-    return access_log_reopen(path, err);
-}
-
-int access_log_reopen(const char *path, struct pipilo_error *err)
-{
     if (strcmp(path, "off") == 0)
         return 0;
     int fd = strcmp(path, "-") == 0

@@ -9,12 +9,10 @@
 
 struct sockaddr;
 
-// "-" is standard output, "off" nothing. Errors: PIPILO_EIO.
+// "-" is standard output, "off" nothing. Called again it opens the file anew, where it was moved
+// away; on failure the one before stays. Errors: PIPILO_EIO.
 int access_log_open(const char *path, struct pipilo_error *err);
 void access_log_close(void);
-
-// Opens the file anew, where it was moved away; on failure the one before stays.
-int access_log_reopen(const char *path, struct pipilo_error *err);
 
 void access_log_write(const struct exchange *exchange, const struct sockaddr *client, int64_t took,
                       bool whole);

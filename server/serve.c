@@ -156,7 +156,7 @@ static void reload_models(struct server *server)
 static void reload(struct server *server)
 {
     struct pipilo_error err = { 0 };
-    if (access_log_reopen(server->options->access_log, &err) < 0)
+    if (access_log_open(server->options->access_log, &err) < 0)
         say(server, "the log stays where it was: %s", err.message);
     if (gate_reload(server->gate, &err) < 0)
         say(server, "the keys stay as they were: %s", err.message);
