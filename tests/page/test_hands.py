@@ -38,6 +38,13 @@ def many(folder, seeds, **how):
         (folder / f"{seed}.jpg").write_bytes(picture(seed, **how))
 
 
+def begin_adding(page, folder):
+    """Chooses a folder, and says that it shall be added."""
+    page.find("#folder").send_keys(str(folder))
+    page.until(lambda: page.find("#upload-start").is_displayed())
+    page.find("#upload-start").click()
+
+
 def added(store):
     return sorted(name for name, in sqlite3.connect(store).execute(
         "SELECT source FROM rows WHERE row >= ?", (PICTURES,)))
@@ -74,9 +81,7 @@ def test_stop(server, store, browse, tmp_path):
     many(tmp_path / "many", range(200), size=(900, 700))
     page = browse(server.url)
     loaded(page)
-    page.find("#folder").send_keys(str(tmp_path / "many"))
-    page.until(lambda: page.find("#upload-start").is_displayed())
-    page.find("#upload-start").click()
+    begin_adding(page, tmp_path / "many")
     page.until(lambda: page.run("return document.querySelector('progress').value > 2"))
     drop_paths(page, tmp_path / "many")
     page.until(lambda: "left out" in page.text("#upload-said"))
@@ -93,9 +98,7 @@ def test_stop_while_the_server_is_away(start, store, browse, tmp_path):
     server = start("-m", "null:8", "--store", store)
     page = browse(server.url)
     loaded(page)
-    page.find("#folder").send_keys(str(tmp_path / "many"))
-    page.until(lambda: page.find("#upload-start").is_displayed())
-    page.find("#upload-start").click()
+    begin_adding(page, tmp_path / "many")
     page.until(lambda: page.run("return document.querySelector('progress').value > 2"))
     server.stop()
     page.until(lambda: page.run("return document.getElementById('state').dataset.state") == "away")
@@ -112,9 +115,7 @@ def test_nothing_more_is_sent_where_none_can_be_kept(start, store, photos, brows
     many(tmp_path / "many", range(60), size=(20, 15))
     page = browse(server.url)
     loaded(page)
-    page.find("#folder").send_keys(str(tmp_path / "many"))
-    page.until(lambda: page.find("#upload-start").is_displayed())
-    page.find("#upload-start").click()
+    begin_adding(page, tmp_path / "many")
     page.until(lambda: "the rest was left out" in page.text("#upload-said"))
     assert ".db" in page.text("#upload-said")
     assert sum(line["status"] == 409 for line in server.lines()) <= 3
