@@ -1,5 +1,6 @@
 """The exporter without timm: what it says, who waits for whom, what is left. tests/timm has the rest."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -198,6 +199,32 @@ def test_a_place_that_cannot_be(tmp_path):
     with pytest.raises(ExportError) as caught, open_place(tmp_path / "file/model"):
         pass
     assert caught.value.code == "io_error"
+
+
+def test_a_folder_that_goes_while_it_is_made(tmp_path, monkeypatch):
+    """The one before ends between the look whether its folder is there and the next."""
+    mkdir, seen = os.mkdir, []
+
+    def there_and_gone(path, *mode):
+        if path == str(tmp_path / ".export-model"):
+            seen.append(path)
+            if len(seen) == 1:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        mkdir(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", there_and_gone)
+    with open_place(tmp_path / "model") as found:
+        put_model(found, "made")
+    assert len(seen) == 2 and os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("put", [lambda path: path.write_text(""), lambda path: path.symlink_to("nowhere")],
+                         ids=["file", "link"])
+def test_what_is_no_folder_is_in_the_way(tmp_path, put):
+    put(tmp_path / ".export-model")
+    with pytest.raises(ExportError, match=r"\.export-model") as caught, open_place(tmp_path / "model"):
+        pass
+    assert caught.value.code == "io_error" and os.listdir(tmp_path) == [".export-model"]
 
 
 def test_one_exports_and_the_others_wait(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -11,6 +12,9 @@ from .. import _core
 from . import ExportError
 
 __all__ = ["Place", "say"]
+
+# A folder alone is locked; a link that leads nowhere is not waited for.
+LOCKED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def say(text: str) -> None:
@@ -77,9 +81,13 @@ class Place:
     def _take_lock(self) -> int:
         told = self._quiet and not self._keep
         while True:
-            os.makedirs(self._busy, exist_ok=True)
+            os.makedirs(os.path.dirname(self._busy), exist_ok=True)
+            # Who makes the folder and who finds one go on alike: what is there is asked by opening it,
+            # as between two questions the one before may end and take it away.
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._busy)
             try:
-                lock = os.open(self._busy, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                lock = os.open(self._busy, LOCKED)
             except FileNotFoundError:  # the one before has just ended
                 continue
             try:
