@@ -9,7 +9,7 @@ import time
 import numpy
 import pytest
 
-from conftest import PROGRAM
+from conftest import PATIENCE, PROGRAM
 
 ROWS, DIM, K = 3000, 37, 10
 
@@ -195,11 +195,12 @@ def test_stopped_it_leaves_nothing(tmp_path, environment):
     random = numpy.random.default_rng(1)
     store = write_store(tmp_path / "big.npy", random.standard_normal((60000, 256), numpy.float32))
     run = subprocess.Popen([PROGRAM, "index", store], env=environment, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + PATIENCE
     while not list(tmp_path.glob("*.partial")):
+        assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.3)
     run.send_signal(signal.SIGINT)
-    assert b"nothing was written" in run.communicate(timeout=60)[1]
+    assert b"nothing was written" in run.communicate(timeout=PATIENCE)[1]
     assert run.returncode == 130
     assert not list(tmp_path.glob("big.npy.*"))
 
@@ -207,7 +208,7 @@ def test_stopped_it_leaves_nothing(tmp_path, environment):
 def test_two_at_once(tmp_path, store, environment, pipilo):
     runs = [subprocess.Popen([PROGRAM, "index", store, "-q"], env=environment,
                              stderr=subprocess.DEVNULL) for _ in range(4)]
-    ends = [run.wait(timeout=120) for run in runs]
+    ends = [run.wait(PATIENCE) for run in runs]
     # Some find another at work (`busy`); what is there at the end is whole.
     assert 0 in ends and set(ends) <= {0, 11}
     assert "may miss" in pipilo("search", store, "--row", "1", "--json").err

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -27,13 +28,12 @@ OUTS = ["out.npy", "out.jsonl", "out.db"]
 def bench(tmp_path_factory):
     """On a memory's file system where there is one: syncs are quick there, so that runs settle often. What is
     loaded lies elsewhere: a container's may not be executed from."""
-    shm = pathlib.Path("/dev/shm")
     folder = tmp_path_factory.mktemp("bench")
-    inside = shm / f"pipilo-test-{os.getpid()}" if os.access(shm, os.W_OK) else folder / "runs"
+    inside = tempfile.mkdtemp(prefix="pipilo-test-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else folder)
     keep = {"PATH", "LD_LIBRARY_PATH"}
     environment = {name: value for name, value in os.environ.items() if name in keep} | {
         "HOME": str(folder), "PIPILO_HOME": str(folder / "home")}
-    yield runs.Bench(PROGRAM, inside, 200, environment, libraries=folder)
+    yield runs.Bench(PROGRAM, pathlib.Path(inside), 200, environment, libraries=folder)
     shutil.rmtree(inside)
 
 

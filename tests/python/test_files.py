@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -149,16 +150,26 @@ def test_not_merged(folder, tmp_path):
 
 
 def test_merging_ends_by_a_signal(folder, tmp_path):
-    embed_to(tmp_path / "1.npy", [folder] * 3000, MODEL, shard="1/1")
+    embed_to(tmp_path / "1.npy", [folder] * 3000, "null:256", shard="1/1")
+    merging = True
 
     def stop(number, frame):
-        raise KeyboardInterrupt
+        if merging:
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, stop)
+    def interrupt():
+        while merging and not list(tmp_path.glob("out*")):
+            pass
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    thread = threading.Thread(target=interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.005)
         with pytest.raises(KeyboardInterrupt):
+            thread.start()
             merge(tmp_path / "out.npy", tmp_path / "1.npy")
     finally:
-        signal.signal(signal.SIGALRM, before)
+        merging = False
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
     assert not list(tmp_path.glob("out*"))

@@ -27,7 +27,7 @@ def site():
                 self.send_header("Location", "/loop")
                 self.end_headers()
                 return
-            if self.path == "/slow":
+            if self.path.startswith("/slow"):
                 self.over.wait()
             data = {"/a.jpg": picture(1), "/b.jpg": picture(2), "/big": bytes(3 << 20),
                     "/text": b"no picture", "/empty": b"", "/slow": b""}.get(self.path)
@@ -151,11 +151,11 @@ def test_what_is_fetched_is_bounded(serve, site):
 def test_nobody_is_fetched_for_who_has_gone(serve, site):
     at = f"http://127.0.0.1:{site.server_port}"
     server = serve("-m", "null:8", "--allow-host", f"127.0.0.1:{site.server_port}")
-    body = json.dumps({"input": [at + "/slow"] + [at + "/a.jpg?gone"] * 20}).encode()
+    body = json.dumps({"input": [at + "/slow?gone"] + [at + "/a.jpg?gone"] * 20}).encode()
     with server.connect() as peer:
         peer.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                      b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        wait_until(lambda: "/slow" in site.asked)
+        wait_until(lambda: "/slow?gone" in site.asked)
     wait_until(lambda: server.metric("requests_under_way") == 0)
     assert "/a.jpg?gone" not in site.asked
 

@@ -349,9 +349,11 @@ def test_the_log_is_opened_anew(serve, tmp_path):
     server = serve("-m", "null:8")
     assert server.ask("GET", "/v1/models")[0] == 200
     wait_until(lambda: len(server.lines()) == 1)
-    server.log.rename(tmp_path / "moved")
+    moved = server.log.rename(tmp_path / "moved")
     assert server.ask("GET", "/v1/models")[0] == 200
+    # Its line is written when the answer is out.
+    wait_until(lambda: len(moved.read_text().splitlines()) == 2)
     read_anew(server)
     assert server.ask("GET", "/v1/operators")[0] == 200
     wait_until(lambda: [line["path"] for line in server.lines()] == ["/v1/operators"])
-    assert len((tmp_path / "moved").read_text().splitlines()) == 2
+    assert len(moved.read_text().splitlines()) == 2
