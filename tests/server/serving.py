@@ -85,8 +85,18 @@ class Server:
         assert got == status, f"{got}: {text[:500]}"
         return json.loads(text)
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+    def connect(self, room=None):
+        """A connection; the system keeps little more than `room` bytes of what comes and is not read."""
+        peer = socket.socket()
+        if room is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        peer.settimeout(PATIENCE)
+        try:
+            peer.connect(("127.0.0.1", self.port))
+        except OSError:
+            peer.close()
+            raise
+        return peer
 
     def lines(self):
         """The access log; a line that is being written is none yet."""

@@ -232,7 +232,7 @@ def test_answers_that_nobody_reads_are_bounded(serve):
     kind = {"Content-Type": "application/json"}
     head = (b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(large))
-    with server.connect() as peer:
+    with server.connect(room=1 << 16) as peer:
         peer.sendall(head + large)
         wait_until(lambda: server.metric("queue_bytes") > 12 << 20)
         status, headers, answer = server.ask("POST", "/v1/embeddings", large, kind)

@@ -149,7 +149,7 @@ static void step(void)
     if (number != NULL) {
         if (calls == strtol(at, NULL, 10)) {
             kill(getpid(), (int)strtol(number, NULL, 10));
-            usleep(250 * 1000);
+            usleep(500 * 1000);
         }
         return;
     }
