@@ -1,9 +1,10 @@
 #!/bin/sh
 # fuzz.sh: the fuzzing targets of tests/fuzz under libFuzzer, ASan and UBSan, in build/fuzz.
 #
-# usage: tools/fuzz.sh [--seconds S] [--runs N] [--jobs J] [TARGET...]
+# usage: tools/fuzz.sh [--seconds S] [--runs N] [--seed N] [--jobs J] [TARGET...]
 #   --seconds  for each target (default 60)
 #   --runs     executions of each target at most (default: no limit)
+#   --seed     of chance, for the same inputs again (default: others each time)
 #   --jobs     targets at the same time (default: one a core)
 #
 # Each begins with its corpus and with what earlier runs have found to reach more of the code
@@ -16,6 +17,7 @@ cd "$(dirname "$0")/.."
 build=$PWD/build/fuzz
 seconds=60
 runs=-1
+seed=0
 jobs=$(nproc)
 targets=
 
@@ -26,7 +28,7 @@ usage() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --seconds | --runs | --jobs)
+    --seconds | --runs | --seed | --jobs)
         [ $# -ge 2 ] || usage
         eval "${1#--}=\$2"
         shift
@@ -54,7 +56,7 @@ done
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export build seconds runs
+export build seconds runs seed
 
 # An archive or a database is longer than other inputs: it has blocks or pages.
 mkdir -p build/fuzz/found
@@ -62,7 +64,8 @@ status=0
 printf '%s\n' $targets | xargs -P "$jobs" -I{} sh -c '
     case $0 in sqlite | tar) most=20000 ;; *) most=4096 ;; esac
     mkdir -p "$build/corpus/$0"
-    "$build/tests/fuzz/fuzz_$0" -max_total_time="$seconds" -runs="$runs" -max_len=$most \
+    "$build/tests/fuzz/fuzz_$0" -max_total_time="$seconds" -runs="$runs" -seed="$seed" \
+        -max_len=$most \
         -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$build/found/$0-" \
         "$build/corpus/$0" "$PWD/tests/fuzz/corpus/$0" > "$build/$0.log" 2>&1 < /dev/null' {} ||
     status=1
