@@ -36,6 +36,7 @@ struct http {
     struct MHD_Daemon *daemon;
     struct links *links;
     int listener;
+    bool quiesced; // MHD has let go of the listener
     bool tls;
     char address[96];
 };
@@ -559,9 +560,12 @@ void http_watch(struct http *http)
 
 void http_quiesce(struct http *http)
 {
+    // Connecting is refused from here on, and the next process may listen on the port. Not closed:
+    // a thread of MHD's may be about to look at the socket, and the number could be another file's
+    // by then.
     if (MHD_quiesce_daemon(http->daemon) != MHD_INVALID_SOCKET) {
-        close(http->listener);
-        http->listener = -1;
+        shutdown(http->listener, SHUT_RDWR);
+        http->quiesced = true;
     }
 }
 
@@ -569,9 +573,11 @@ void http_stop(struct http *http)
 {
     if (http == NULL)
         return;
+    // MHD closes the listener it was started with, unless it was made to let go of it.
+    bool ours = http->daemon == NULL || http->quiesced;
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
-    else if (http->listener >= 0)
+    if (ours && http->listener >= 0)
         close(http->listener);
     links_destroy(http->links);
     tls_forget();

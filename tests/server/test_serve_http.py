@@ -391,6 +391,14 @@ def test_what_takes_too_long(serve):
     wait_until(lambda: server.metric("queue_bytes") == 0)
 
 
+def listens(server):
+    try:
+        server.connect().close()
+    except ConnectionError:
+        return False
+    return True
+
+
 def test_ends_when_all_is_answered(serve):
     """What was accepted before SIGTERM is answered; the port is free at once."""
     server = serve("-m", "null:8", "--timeout", "600")
@@ -409,6 +417,11 @@ def test_ends_when_all_is_answered(serve):
         thread.start()
     wait_until(lambda: server.metric("requests_under_way") >= 3)
     server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not listens(server))
+    with socket.create_server(("127.0.0.1", server.port)) as following, \
+            socket.create_connection(following.getsockname(), PATIENCE):
+        following.settimeout(PATIENCE)
+        following.accept()[0].close()
     for thread in threads:
         thread.join()
     assert server.process.wait(PATIENCE) == 0
