@@ -1,6 +1,7 @@
 // alloc.c: malloc with a live count and a switch that makes the nth call fail (see alloc.h).
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,12 +16,14 @@ static _Atomic int64_t live;
 static _Atomic int64_t made;
 static _Atomic int64_t fail_at;
 
+// errno as malloc leaves it: codecs look there (see codec.c).
 static bool must_fail(void)
 {
     int64_t at = atomic_load_explicit(&fail_at, memory_order_relaxed);
-    if (at == 0)
+    if (at == 0 || atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) + 1 != at)
         return false;
-    return atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) + 1 == at;
+    errno = ENOMEM;
+    return true;
 }
 
 static void *counted(void *block)

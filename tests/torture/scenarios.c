@@ -151,27 +151,27 @@ static int count_inputs(struct pipilo_error *err)
 const struct scenario scenarios[] = {
     { "write_npy", NULL,
       EMBED ".map(('m', 'p', 'v'), 'r', ops.write_npy('o.npy', 'null:8', force=True)).output('r')",
-      "in" },
+      "in", false },
     { "write_sqlite", NULL,
       EMBED ".map(('m', 'p', 'v'), 'r', ops.write_sqlite('o.db', 'null:8',"
             " force=True, thumbnails=True)).output('r')",
-      "in" },
+      "in", false },
     { "write_jsonl", NULL,
       EMBED
       ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('o.jsonl', 'null:8', force=True)).output('r')",
-      "in" },
+      "in", false },
     { "pictures", NULL,
       READ ".map('p', 'd', ops.image_decode())"
            ".map('d', 'r', ops.image_resize(size=8))"
            ".map('r', 'v', ops.image_embedding.timm('null:4'))"
            ".map('v', 'v', ops.towhee.np_normalize()).output('r', 'v')",
-      "in" },
-    { "tar", NULL, EMBED ".output('s', 'v')", "shard.tar" },
-    { "read_npy", read_npy, NULL, NULL },
-    { "read_sqlite", read_sqlite, NULL, NULL },
-    { "index", build_index, NULL, NULL },
-    { "models", show_models, NULL, NULL },
-    { "inputs", count_inputs, NULL, NULL },
+      "in", true },
+    { "tar", NULL, EMBED ".output('s', 'v')", "shard.tar", false },
+    { "read_npy", read_npy, NULL, NULL, false },
+    { "read_sqlite", read_sqlite, NULL, NULL, false },
+    { "index", build_index, NULL, NULL, false },
+    { "models", show_models, NULL, NULL, false },
+    { "inputs", count_inputs, NULL, NULL, false },
 };
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];
 

@@ -4,12 +4,15 @@
 #ifndef TEST_TORTURE_SCENARIOS_H
 #define TEST_TORTURE_SCENARIOS_H
 
+#include <stdbool.h>
+
 #include <pipilo/pipilo.h>
 
 struct scenario {
     const char *name;
     int (*run)(struct pipilo_error *err);
     const char *text, *input; // of a pipeline, where `run` is NULL
+    bool never_damaged;       // all it calls tells lack of memory and bad reads from damage
 };
 
 extern const struct scenario scenarios[];

@@ -2,6 +2,7 @@
 // limits, the row counter (see codec.h).
 #include "image/codecs/codec.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/fail.h"
@@ -96,6 +97,14 @@ static bool is_as_said(const struct plo_decoder *decoder)
     return false;
 }
 
+// libspng and libwebp call a picture damaged where their own malloc failed; its errno is still
+// there.
+static int of_memory(const struct plo_codec *codec, int result, struct pipilo_error *err)
+{
+    bool damaged = result == PIPILO_ECORRUPT || result == PIPILO_ETRUNCATED;
+    return damaged && codec->memory_by_errno && errno == ENOMEM ? plo_fail_nomem(err, 0) : result;
+}
+
 int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
 {
     const struct plo_codec *codec = decoder->codec;
@@ -109,7 +118,8 @@ int plo_decoder_open(struct plo_decoder *decoder, struct pipilo_error *err)
     memset(decoder->state, 0, codec->state_size);
     decoder->width = info->stored_width;
     decoder->height = info->stored_height;
-    PLO_TRY(codec->open(decoder, err));
+    errno = 0;
+    PLO_TRY(of_memory(codec, codec->open(decoder, err), err));
     // Who asked made room for what the header said: a decoder that reads it in another way must
     // not pass that.
     if (!is_as_said(decoder))
@@ -129,7 +139,8 @@ int plo_decoder_next(struct plo_decoder *decoder, const uint8_t **row, struct pi
 {
     if (decoder->row % LOOK_EVERY == 0)
         PLO_TRY(plo_deadline_check(&decoder->deadline, err));
-    PLO_TRY(decoder->codec->next(decoder, row, err));
+    errno = 0;
+    PLO_TRY(of_memory(decoder->codec, decoder->codec->next(decoder, row, err), err));
     decoder->row++;
     return 0;
 }

@@ -57,6 +57,7 @@ struct plo_codec {
 
     void (*close)(struct plo_decoder *decoder);
     size_t state_size;
+    bool memory_by_errno; // its library may call a picture damaged where malloc failed
 };
 
 extern const struct plo_codec plo_codec_jpeg;

@@ -273,4 +273,5 @@ const struct plo_codec plo_codec_png = {
     .next = png_next,
     .close = png_close,
     .state_size = sizeof(struct state),
+    .memory_by_errno = true,
 };

@@ -232,4 +232,5 @@ const struct plo_codec plo_codec_webp = {
     .skip = webp_skip,
     .close = webp_close,
     .state_size = sizeof(struct state),
+    .memory_by_errno = true,
 };
