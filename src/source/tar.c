@@ -10,10 +10,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/dynlib.h"
 #include "core/budget.h"
 #include "core/fail.h"
-#include "core/fork.h"
+#include "core/late.h"
 #include "source/parts.h"
 
 #define FUNCTIONS(XX)                                                              \
@@ -42,9 +41,6 @@ static struct {
     FUNCTIONS(XX)
 #undef XX
 } lib;
-
-static struct plo_lock lock = PLO_LOCK_INIT(NULL); // guards `loaded`, and `lib` until then
-static bool loaded;
 
 struct plo_tar {
     char *path;
@@ -81,24 +77,19 @@ bool plo_tar_is_archive(const char *name)
     return false;
 }
 
-static int load_library(struct pipilo_error *err)
-{
-    static const char *const names[] = PLO_LIBARCHIVE;
-    const struct plo_dynlib_symbol symbols[] = {
+static const char *const library_names[] = PLO_LIBARCHIVE;
+static const struct plo_dynlib_symbol symbols[] = {
 #define XX(type, name, arguments) { #name, (void **)&lib.name },
-        FUNCTIONS(XX)
+    FUNCTIONS(XX)
 #undef XX
-    };
-    char why[256];
-    // Where names are counted ahead two threads open their first archives at once.
-    plo_lock_take(&lock);
-    if (!loaded)
-        loaded = plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why, sizeof why) == 0;
-    int result =
-        loaded ? 0 : plo_fail(err, PIPILO_ENOTFOUND, "tar archives need libarchive: %s", why);
-    plo_lock_release(&lock);
-    return result;
-}
+};
+// Where names are counted ahead two threads open their first archives at once.
+static struct plo_late library = { .names = library_names,
+                                   .symbols = symbols,
+                                   .count = PLO_COUNT(symbols),
+                                   .needed_for = "tar archives need libarchive",
+                                   .code = PIPILO_ENOTFOUND,
+                                   .lock = PLO_LOCK_INIT(NULL) };
 
 // What libarchive says went wrong, as a code and a text.
 static int fail_archive(struct plo_tar *tar, struct pipilo_error *err)
@@ -330,7 +321,7 @@ static int charge(struct plo_tar *tar, struct pipilo_error *err)
 
 static int start_archive(struct plo_tar *tar, struct pipilo_error *err)
 {
-    PLO_TRY(load_library(err));
+    PLO_TRY(plo_late_open(&library, err));
     tar->fd = open(tar->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (tar->fd < 0)
         return plo_fail_errno(err, -errno, "the archive cannot be opened");

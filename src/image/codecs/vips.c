@@ -5,15 +5,17 @@
 // operation cache.
 #include "image/codecs/codec.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vips/vips.h>
 
-#include "base/dynlib.h"
 #include "core/fail.h"
-#include "core/fork.h"
+#include "core/late.h"
 #include "image/codecs/vips.h"
 #include "image/exif.h"
 #include "image/isolate/isolate.h"
@@ -88,12 +90,6 @@ static void begin_anew(void)
     messages = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
 }
 
-static struct plo_lock forks = PLO_LOCK_INIT(begin_anew);
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool ready;
-static char why_not[256]; // why the library is not there
-
 // Warnings of damaged pictures come by the thousand; what matters comes back as an error.
 static void keep_quiet(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
 {
@@ -103,34 +99,46 @@ static void keep_quiet(const gchar *domain, GLogLevelFlags level, const gchar *t
     (void)data;
 }
 
-static void open_library(void)
+// libvips looks for its modules once, opening folder after folder and file after file; one that it
+// cannot open is missing for good, and nothing says so.
+static int find_descriptors(struct pipilo_error *err)
 {
-    static const char *const names[] = PLO_LIBVIPS;
-    if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) < 0)
-        return;
-    lib.log_set_handler("VIPS", G_LOG_LEVEL_MASK, keep_quiet, NULL);
-    if (lib.init("pipilo") != 0) {
-        snprintf(why_not, sizeof why_not, "libvips does not start");
-        return;
-    }
-    ready = true;
-    plo_lock_take(&forks);
-    plo_lock_release(&forks);
-    // A cached operation would keep a picture's bytes after they are gone.
-    lib.cache_set_max(0);
+    enum { NEEDED = 6 };
+    int fds[NEEDED], count = 0, reason = 0;
+    while (count < NEEDED && (fds[count] = open("/", O_PATH | O_CLOEXEC)) >= 0)
+        count++;
+    reason = errno;
+    bool enough = count == NEEDED;
+    while (count > 0)
+        close(fds[--count]);
+    return enough ? 0
+                  : plo_fail_errno(err, -reason,
+                                   "libvips needs %d descriptors (ulimit -n) to start", NEEDED);
 }
 
-static int need_library(struct pipilo_error *err)
+static int start_library(struct pipilo_error *err)
 {
-    pthread_once(&once, open_library);
-    if (!ready)
-        return plo_fail(err, PIPILO_EFORMAT, "this format needs libvips: %s", why_not);
+    PLO_TRY(find_descriptors(err));
+    lib.log_set_handler("VIPS", G_LOG_LEVEL_MASK, keep_quiet, NULL);
+    if (lib.init("pipilo") != 0)
+        return plo_fail(err, PIPILO_EFORMAT, "libvips does not start");
+    // A cached operation would keep a picture's bytes after they are gone.
+    lib.cache_set_max(0);
     return 0;
 }
 
+static const char *const library_names[] = PLO_LIBVIPS;
+static struct plo_late library = { .names = library_names,
+                                   .symbols = symbols,
+                                   .count = PLO_COUNT(symbols),
+                                   .needed_for = "this format needs libvips",
+                                   .code = PIPILO_EFORMAT,
+                                   .start = start_library,
+                                   .lock = PLO_LOCK_INIT(begin_anew) };
+
 int plo_vips_prepare(struct pipilo_error *err)
 {
-    return need_library(err);
+    return plo_late_open(&library, err);
 }
 
 // --- why it failed -------------------------------------------------------------------------------
@@ -285,7 +293,7 @@ static int probe_bytes(const uint8_t *data, size_t size, struct plo_image_info *
                        struct pipilo_error *err)
 {
     VipsImage *image = NULL;
-    PLO_TRY(need_library(err));
+    PLO_TRY(plo_vips_prepare(err));
     int result = load_or_say(&image, info->format, data, size, err);
     if (result == 0)
         read_image(image, info);
@@ -319,7 +327,7 @@ static int probe_file(struct plo_input *input, struct plo_image_info *info,
         return plo_fail(err, PIPILO_ELIMIT, "the file has %llu bytes, the limit is %llu",
                         (unsigned long long)input->size,
                         (unsigned long long)PLO_DECODE_OPTIONS_INIT.max_bytes);
-    PLO_TRY(need_library(err));
+    PLO_TRY(plo_vips_prepare(err));
     call_begin();
     bool loaded = load_file(&image, info->format, input->fd);
     call_end();
@@ -420,6 +428,7 @@ struct state {
     int bands;
     size_t sample; // bytes of one
     bool cmyk;
+    bool begun; // the library is open
 };
 
 // Brings what is not simply grey, RGB or CMYK of 8 or 16 bits to sRGB. Only building: no pixel is
@@ -454,7 +463,8 @@ static int convert(struct state *state, struct pipilo_error *err)
 static int vips_open(struct plo_decoder *decoder, struct pipilo_error *err)
 {
     struct state *state = decoder->state;
-    PLO_TRY(need_library(err));
+    PLO_TRY(plo_vips_prepare(err));
+    state->begun = true;
     PLO_TRY(load_or_say(&state->image, decoder->info->format, decoder->data, decoder->size, err));
     decoder->width = (uint32_t)lib.get_width(state->image);
     decoder->height = (uint32_t)lib.get_height(state->image);
@@ -548,7 +558,7 @@ static void vips_close(struct plo_decoder *decoder)
         lib.unref(state->region);
     state->region = NULL;
     drop(&state->image);
-    if (lib.thread_shutdown != NULL)
+    if (state->begun)
         lib.thread_shutdown();
 }
 

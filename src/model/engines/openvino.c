@@ -726,7 +726,10 @@ static int take_output(struct request *r, struct plo_engine_output *out, struct 
     }
     ov.shape_free(&shape);
     if (out->count == 0 || floats * sizeof(float) != bytes)
-        return plo_fail(err, PIPILO_EMODEL, "the model's output is no float32 tensor");
+        return plo_fail(err, PIPILO_EMODEL,
+                        "the model's output %zu is %zu bytes for %zu numbers of float32, the only "
+                        "type read: export it with a float32 output",
+                        r->model->output, bytes, floats);
     return 0;
 }
 

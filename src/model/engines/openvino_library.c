@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "core/fail.h"
+#include "core/late.h"
 
 static char given_folder[PATH_MAX]; // where to look first; "": nowhere
 
@@ -73,6 +74,7 @@ int plo_openvino_open(const struct plo_dynlib_symbol *symbols, size_t count,
     int result = plo_dynlib_open(names, symbols, count, why, sizeof why);
     plo_free(path);
     if (result < 0)
-        return plo_fail(err, PIPILO_ENOTFOUND, "OpenVINO is not to be had: %s", why);
+        return plo_fail(err, plo_late_code(why, PIPILO_ENOTFOUND), "OpenVINO is not to be had: %s",
+                        why);
     return 0;
 }

@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +15,10 @@
 #include <pipilo/version.h>
 
 #include "base/clock.h"
-#include "base/dynlib.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "core/fail.h"
+#include "core/late.h"
 
 enum { CONNECT_SECONDS = 30, IDLE_SECONDS = 60, ATTEMPTS = 4, TEXT_CEILING = 32 << 20 };
 
@@ -52,20 +51,22 @@ static const struct plo_dynlib_symbol symbols[] = {
     SYMBOL(free_all, "curl_slist_free_all"),
 };
 
-static pthread_once_t open_once = PTHREAD_ONCE_INIT;
-static bool opened;
-static char why_not[200];
-
-static void open_library(void)
+static int start_library(struct pipilo_error *err)
 {
-    static const char *const names[] = PLO_LIBCURL;
-    if (plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) < 0)
-        return;
-    if (lib.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        opened = true;
-    else
-        snprintf(why_not, sizeof why_not, "libcurl does not start");
+    CURLcode code = lib.global_init(CURL_GLOBAL_DEFAULT);
+    return code == CURLE_OK
+               ? 0
+               : plo_fail(err, PIPILO_ENETWORK, "libcurl does not start: %s", lib.strerror(code));
 }
+
+static const char *const library_names[] = PLO_LIBCURL;
+static struct plo_late library = { .names = library_names,
+                                   .symbols = symbols,
+                                   .count = PLO_COUNT(symbols),
+                                   .needed_for = "fetching models needs libcurl",
+                                   .code = PIPILO_ENETWORK,
+                                   .start = start_library,
+                                   .lock = PLO_LOCK_INIT(NULL) };
 
 // One transfer: what libcurl's callbacks see.
 struct transfer {
@@ -291,14 +292,6 @@ static void wait_before(int number)
     (void)nanosleep(&pause, NULL);
 }
 
-static int check_open(struct pipilo_error *err)
-{
-    pthread_once(&open_once, open_library);
-    return opened
-               ? 0
-               : plo_fail(err, PIPILO_ENETWORK, "libcurl is needed to fetch models: %s", why_not);
-}
-
 static int transfer_file(struct transfer *t, struct pipilo_error *err)
 {
     int code = 0, idle = 0; // attempts that brought nothing
@@ -335,7 +328,7 @@ static int check_digest(const struct plo_fetch *fetch, const char *part, struct 
 
 int plo_fetch_file(struct plo_fetch *fetch, const char *path, struct pipilo_error *err)
 {
-    PLO_TRY(check_open(err));
+    PLO_TRY(plo_late_open(&library, err));
     char *part = plo_format("%s.part", path);
     if (part == NULL)
         return plo_fail_nomem(err, 0);
@@ -361,7 +354,7 @@ out:
 
 int plo_fetch_text(struct plo_fetch *fetch, char **out, struct pipilo_error *err)
 {
-    PLO_TRY(check_open(err));
+    PLO_TRY(plo_late_open(&library, err));
     int code = 0;
     bool again = true;
     struct transfer t = { .fetch = fetch, .fd = -1, .text = { .ceiling = TEXT_CEILING } };

@@ -5,17 +5,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/dynlib.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "core/fail.h"
+#include "core/late.h"
 #include "model/pull/fetch.h"
 #include "model/pull/remote.h"
 
@@ -46,15 +45,13 @@ static const struct plo_dynlib_symbol symbols[] = {
     SYMBOL(name, "archive_entry_pathname"),
 };
 
-static pthread_once_t open_once = PTHREAD_ONCE_INIT;
-static bool opened;
-static char why_not[200];
-
-static void open_library(void)
-{
-    static const char *const names[] = PLO_LIBARCHIVE;
-    opened = plo_dynlib_open(names, symbols, PLO_COUNT(symbols), why_not, sizeof why_not) == 0;
-}
+static const char *const library_names[] = PLO_LIBARCHIVE;
+static struct plo_late library = { .names = library_names,
+                                   .symbols = symbols,
+                                   .count = PLO_COUNT(symbols),
+                                   .needed_for = "opening a wheel needs libarchive",
+                                   .code = PIPILO_ENOTFOUND,
+                                   .lock = PLO_LOCK_INIT(NULL) };
 
 // The parts of PACKAGE==VERSION:FILE.
 struct reference {
@@ -228,9 +225,7 @@ static int extract_from(struct archive *a, const struct reference *reference, co
 static int extract(char **out, const char *wheel, const struct reference *reference,
                    const char *folder, struct pipilo_error *err)
 {
-    pthread_once(&open_once, open_library);
-    if (!opened)
-        return plo_fail(err, PIPILO_ENOTFOUND, "libarchive is needed to open a wheel: %s", why_not);
+    PLO_TRY(plo_late_open(&library, err));
     char *path = plo_file_join(folder, "model.onnx");
     struct archive *a = lib.read_new();
     int code = path != NULL && a != NULL ? 0 : plo_fail_nomem(err, 0);
