@@ -267,12 +267,12 @@ extern "C" int plo_graph_read(struct plo_graph **out, const void *bytes, size_t 
 {
     // Each node takes 12 bytes at least: no memory is asked for that the file does not warrant.
     if (count == 0 || count > size / 12)
-        return plo_fail(err, PIPILO_ECORRUPT, "the index's graph does not fit its vectors");
+        return plo_fail(err, PIPILO_ECORRUPT, "the graph does not fit its vectors");
     try {
         std::unique_ptr<plo_graph> graph(new plo_graph(vectors, count, dim));
         Reader reader(bytes, size);
         if (!read_all(graph.get(), &reader, count))
-            return plo_fail(err, PIPILO_ECORRUPT, "the index's graph is damaged");
+            return plo_fail(err, PIPILO_ECORRUPT, "the graph is damaged");
         *out = graph.release();
         return 0;
     } catch (const std::exception &) {

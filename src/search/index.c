@@ -188,9 +188,13 @@ static int read_rest(struct plo_index *index, const char *path, struct pipilo_er
         return plo_fail(err, PIPILO_EBUDGET, "the index %s needs %llu MB of memory", path,
                         (unsigned long long)(need >> 20));
     index->charged = need;
-    return plo_graph_read(&index->graph, graph, (size_t)sizes->graph,
-                          (const uint16_t *)(const void *)(index->bytes + PLO_INDEX_HEADER),
-                          (size_t)sizes->count, (size_t)header->store.dim, err);
+    struct pipilo_error reason;
+    int result = plo_graph_read(&index->graph, graph, (size_t)sizes->graph,
+                                (const uint16_t *)(const void *)(index->bytes + PLO_INDEX_HEADER),
+                                (size_t)sizes->count, (size_t)header->store.dim, &reason);
+    return result < 0 ? plo_fail(err, result, "the index %s: %s%s", path, reason.message,
+                                 result == PIPILO_ECORRUPT ? ": make it anew" : "")
+                      : 0;
 }
 
 int plo_index_open(struct plo_index **out, const char *path, const struct plo_index_store *store,

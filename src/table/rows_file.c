@@ -419,7 +419,8 @@ static int write_line(struct plo_outfile *out, const char *text, size_t length,
 }
 
 // The old lines, each as it is or as it has become.
-static int merge_old(struct plo_rows_file *file, struct plo_lines *lines, struct pipilo_error *err)
+static int merge_old(struct plo_rows_file *file, struct plo_lines *lines, const char *path,
+                     struct pipilo_error *err)
 {
     for (size_t i = 0; i < file->known->count; i++) {
         const struct changed_line *changed = &file->known->changed[i];
@@ -427,7 +428,8 @@ static int merge_old(struct plo_rows_file *file, struct plo_lines *lines, struct
         size_t length = 0;
         int result = plo_lines_next(lines, &text, &length, err);
         if (result == 0)
-            result = plo_fail(err, PIPILO_ECORRUPT, "the rows to update have changed meanwhile");
+            result = plo_fail(err, PIPILO_ECORRUPT,
+                              "the rows of %s to update have changed meanwhile", path);
         else if (result > 0 && changed->length > 0)
             result = plo_outfile_copy(&file->lines, file->spool.fd, changed->offset,
                                       changed->length, err);
@@ -450,12 +452,12 @@ static int merge_new(struct plo_rows_file *file, struct plo_lines *lines, struct
     return result;
 }
 
-static int merge(struct plo_rows_file *file, struct pipilo_error *err)
+static int merge(struct plo_rows_file *file, const char *path, struct pipilo_error *err)
 {
     PLO_TRY(plo_outfile_flush(&file->spool, err));
     struct plo_lines lines;
     plo_lines_init(&lines, file->old, 0);
-    int result = merge_old(file, &lines, err);
+    int result = merge_old(file, &lines, path, err);
     plo_lines_reset(&lines);
     if (result == 0) {
         plo_lines_init(&lines, file->spool.fd, 0);
@@ -469,7 +471,7 @@ int plo_rows_file_finish(struct plo_rows_file *file, const struct plo_table *tab
                          struct pipilo_error *err)
 {
     if (file->known != NULL)
-        PLO_TRY(merge(file, err));
+        PLO_TRY(merge(file, table->path, err));
     PLO_TRY(plo_outfile_sync(&file->lines, err));
     return file->has_meta ? plo_meta_file_end(&file->meta, file->rows, &table->options.shard, err)
                           : 0;

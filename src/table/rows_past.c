@@ -20,6 +20,10 @@ int plo_rows_past_open(struct plo_rows_past *past, const char *lines, const char
 {
     PLO_TRY(open_one(&past->lines_fd, lines, err));
     PLO_TRY(open_one(&past->meta_fd, meta, err));
+    past->lines_path = plo_strdup(lines);
+    past->meta_path = plo_strdup(meta);
+    if (past->lines_path == NULL || past->meta_path == NULL)
+        return plo_fail_nomem(err, strlen(meta));
     plo_lines_init(&past->lines, past->lines_fd, 0);
     past->marks_at = marks_at;
     return 0;
@@ -30,7 +34,8 @@ int plo_rows_past_line(struct plo_rows_past *past, const char **text, size_t *le
 {
     int result = plo_lines_next(&past->lines, text, length, err);
     if (result == 0)
-        return plo_fail(err, PIPILO_ECORRUPT, "there are fewer lines than rows");
+        return plo_fail(err, PIPILO_ECORRUPT, "%s has fewer lines than the store has rows",
+                        past->lines_path);
     return result < 0 ? result : 0;
 }
 
@@ -45,9 +50,10 @@ static int read_marks(struct plo_rows_past *past, int64_t row, int64_t rows,
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return plo_fail_errno(err, -errno, "cannot read the marks of the rows");
+            return plo_fail_errno(err, -errno, "cannot read %s", past->meta_path);
         if (got == 0)
-            return plo_fail(err, PIPILO_ECORRUPT, "there are fewer marks than rows");
+            return plo_fail(err, PIPILO_ECORRUPT, "%s has fewer marks than the store has rows",
+                            past->meta_path);
         done += (size_t)got;
     }
     past->marks_first = row;
@@ -75,8 +81,8 @@ int plo_rows_past_next(struct plo_rows_past *past, int64_t number, int64_t rows,
     past->texts.length = 0;
     if (!plo_row_json_read(&row, &ok, &past->texts, text, length) || row.row != number)
         return past->texts.failed ? plo_fail_nomem(err, length)
-                                  : plo_fail(err, PIPILO_ECORRUPT, "line %lld is not its row",
-                                             (long long)number + 1);
+                                  : plo_fail(err, PIPILO_ECORRUPT, "line %lld of %s is not its row",
+                                             (long long)number + 1, past->lines_path);
     out->source = row.source;
     out->failed = !ok;
     return plo_rows_past_mark(past, number, rows, out->mark, err);
@@ -90,5 +96,7 @@ void plo_rows_past_close(struct plo_rows_past *past)
         close(past->lines_fd);
     if (past->meta_fd >= 0)
         close(past->meta_fd);
+    plo_free(past->lines_path);
+    plo_free(past->meta_path);
     *past = PLO_ROWS_PAST_INIT;
 }

@@ -11,6 +11,7 @@ enum { PLO_PAST_MARKS = 512 };
 
 struct plo_rows_past {
     int lines_fd, meta_fd;
+    char *lines_path, *meta_path;
     struct plo_lines lines;
     struct plo_str texts;
     uint64_t marks_at;

@@ -385,7 +385,8 @@ int plo_table_count_error(struct plo_table *table, const char *code, struct pipi
     }
     // Codes are few; a store with more was not written by pipilo.
     if (table->count_count == 256)
-        return plo_fail(err, PIPILO_ECORRUPT, "the store has more than 256 error codes");
+        return plo_fail(err, PIPILO_ECORRUPT,
+                        "%s has more than 256 error codes: pipilo did not write it", table->path);
     char *copy = plo_strdup(code);
     struct plo_table_count *counts =
         plo_realloc(table->counts, table->count_count + 1, sizeof *counts);

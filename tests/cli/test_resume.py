@@ -366,6 +366,13 @@ def test_merged_rows_are_copied_as_they_are(pipilo, photos, tmp_path, words):
     assert runs.content(tmp_path / "merged.db") == runs.content(tmp_path / "out.db")
 
 
+def test_a_shard_without_its_lines_is_named(pipilo, photos, tmp_path):
+    for part in (1, 2):
+        pipilo("embed", photos, *NULL, "-o", f"{part}.npy", "--shard", f"{part}/2")
+    (tmp_path / "2.jsonl").write_text("")
+    assert "2.jsonl has fewer lines than" in pipilo("merge", "all.npy", "1.npy", "2.npy", status=6).err
+
+
 def test_one_shard_and_more_shards_than_pictures(pipilo, photos, tmp_path):
     pipilo("embed", photos, *NULL, "-o", "out.npy")
     pipilo("embed", photos, *NULL, "-o", "only.npy", "--shard", "1/1")
