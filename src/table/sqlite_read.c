@@ -1,5 +1,6 @@
 // sqlite_read.c: opening .db files and reading them back. A file may come from anywhere: its schema
 // is not trusted, and each value is checked for its type and size.
+#include <errno.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,7 +43,9 @@ int plo_sqlite_fail(const struct plo_table *table, struct sqlite3 *db, struct pi
         code = PIPILO_EBUSY;
         break;
     case SQLITE_CANTOPEN:
-        // Also what is there: no descriptor may have been left.
+        // Not every time for want of the file: no descriptor may have been left.
+        if (sqlite3_system_errno(db) > 0 && sqlite3_system_errno(db) != ENOENT)
+            return plo_fail_errno(err, -sqlite3_system_errno(db), "%s", table->path);
         if (access(table->path, F_OK) < 0) {
             code = PIPILO_ENOTFOUND;
             reason = "no such file";

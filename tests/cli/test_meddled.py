@@ -2,13 +2,14 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 
 import numpy
 import pytest
 
-from conftest import NAMES, ROOT, draw
+from conftest import NAMES, PATIENCE, PROGRAM, ROOT, draw
 
 DEPS = pathlib.Path(os.environ.get("PIPILO_DEPS", ROOT / ".deps"))
 MODEL = DEPS / "models/efficientnet-lite0"
@@ -30,6 +31,24 @@ def meddled(library):
         return {"LD_PRELOAD": str(library)} | {f"MEDDLE_{key}": value for key, value in named.items()}
 
     return env
+
+
+@pytest.mark.parametrize("words", [["-o", "o.db"], ["-o", "o.npy", "--isolate"]])
+def test_few_descriptors(tmp_path, environment, words):
+    """Each row is a vector, or says that descriptors are short; so does a run that does not begin."""
+    for name in ("a.jpg", "b.tif", "c.png", "d.jpg"):
+        draw(tmp_path / "in" / name, 1)
+    ended = set()
+    for most in range(5, 40, 2):
+        done = subprocess.run([PROGRAM, "embed", "in", "-m", "null:8", "--force", *words], cwd=tmp_path,
+                              env=environment, capture_output=True, text=True, timeout=PATIENCE,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+        ended.add(done.returncode)
+        assert done.returncode in (0, 1, 5) and "CRITICAL" not in done.stderr, done.stderr
+        assert done.returncode == 0 or "Too many open files" in done.stderr, done.stderr
+        for line in done.stderr.splitlines():
+            assert not line.startswith("pipilo: in/") or "Too many open files" in line, line
+    assert ended == {0, 1, 5}
 
 
 @pytest.mark.parametrize("options", [[], ["--isolate"]])

@@ -288,7 +288,7 @@ int plo_helper_room(struct plo_helper *helper, size_t size, struct pipilo_error 
     size_t room = (size + REGION_GRAIN - 1) / REGION_GRAIN * REGION_GRAIN;
     int fd = create_region(room);
     if (fd < 0)
-        return plo_fail_errno(err, fd, "no memory to share with the decoder");
+        return plo_fail_errno(err, fd, "memory to share with the decoder");
     void *region = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (region == MAP_FAILED) {
         close(fd);

@@ -39,8 +39,13 @@ int plo_sandbox_limit(struct pipilo_error *err)
         { RLIMIT_CORE, 0 },
     };
     for (size_t i = 0; i < PLO_COUNT(limits); i++) {
-        const struct rlimit limit = { limits[i].most, limits[i].most };
-        if (setrlimit(limits[i].resource, &limit) < 0)
+        // Where less is allowed already, that holds: who may lower a limit may not raise it again.
+        struct rlimit limit = { 0 };
+        int result = getrlimit(limits[i].resource, &limit);
+        if (limit.rlim_max > limits[i].most)
+            limit.rlim_max = limits[i].most;
+        limit.rlim_cur = limit.rlim_max;
+        if (result < 0 || setrlimit(limits[i].resource, &limit) < 0)
             return plo_fail_errno(err, -errno, "a limit of the decoder cannot be set");
     }
     return 0;
