@@ -51,6 +51,18 @@ static void allow_descriptors(int64_t connections)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// What is not there and no first row makes would answer 404 for ever.
+static int fail_missing(const char *path, struct pipilo_error *err)
+{
+    char why[160];
+    snprintf(why, sizeof why, "%.159s", err->message);
+    snprintf(err->message, sizeof err->message,
+             "%s; --store %.100s is served with the .jsonl and .meta.json beside it: put them "
+             "back, or make it again with pipilo embed (only a .db is made by the server)",
+             why, path);
+    return err->code;
+}
+
 // The model a store's vectors come from must be one of those that are served.
 static int open_store(struct server *server, struct pipilo_error *err)
 {
@@ -58,6 +70,8 @@ static int open_store(struct server *server, struct pipilo_error *err)
     pipilo_store *store = NULL;
     server->store_room = embedder_find(server->embedder, NULL);
     int result = pipilo_store_open(&store, path, err);
+    if (result == PIPILO_ENOTFOUND && !shelf_path_grows(path))
+        return fail_missing(path, err);
     if (result < 0 && result != PIPILO_ENOTFOUND)
         return result;
     if (store != NULL) {

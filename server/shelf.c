@@ -91,10 +91,15 @@ static int look(struct shelf *shelf, struct pipilo_error *err)
 
 // --- writing -------------------------------------------------------------------------------------
 
+bool shelf_path_grows(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot != NULL && (strcasecmp(dot, ".db") == 0 || strcasecmp(dot, ".sqlite") == 0);
+}
+
 bool shelf_grows(const struct shelf *shelf)
 {
-    const char *dot = strrchr(shelf->path, '.');
-    return dot != NULL && (strcasecmp(dot, ".db") == 0 || strcasecmp(dot, ".sqlite") == 0);
+    return shelf_path_grows(shelf->path);
 }
 
 // What a pipeline's text is given, to make what it writes with.

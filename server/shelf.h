@@ -53,6 +53,9 @@ struct shelf_row {
 // Whether rows can be added: to a .db only. Any thread.
 bool shelf_grows(const struct shelf *shelf);
 
+// The same of the store of this path, which a first row makes where it is not there.
+bool shelf_path_grows(const char *path);
+
 // Adds rows to the store; with `update`, a row whose source is there already takes that row's
 // place. On failure none or some are written.
 int shelf_write(struct shelf *shelf, struct shelf_row *rows, size_t count, bool update,

@@ -1,6 +1,7 @@
 """The store: searching it, its rows, thumbnails and vectors, and adding to it."""
 import io
 import json
+import shutil
 import sqlite3
 import subprocess
 import threading
@@ -282,6 +283,17 @@ def test_what_others_write_is_seen(serve, tmp_path):
     assert server.json("GET", "/v1/items")["rows"] == 2
     found = json.loads(server.ask("POST", "/v1/search?k=1", picture(2))[2])
     assert found["data"][0]["hits"][0]["row"] == 1
+
+
+@pytest.mark.parametrize("gone", ["npy", "jsonl", "meta.json"])
+def test_a_store_that_misses_a_file(tmp_path, photos, gone):
+    for end in ("npy", "jsonl", "meta.json"):
+        if end != gone:
+            shutil.copy(photos / f"photos.{end}", tmp_path)
+    done = subprocess.run([PROGRAM, "serve", "-m", "null:8", "--store", "photos.npy", "--listen", "127.0.0.1:0"],
+                          capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 3 and f"photos.{gone}: No such file" in done.stderr
+    assert "pipilo embed" in done.stderr and "serving" not in done.stderr
 
 
 def test_stores_that_do_not_fit(tmp_path, photos, serve):
