@@ -66,8 +66,9 @@ function showLatency() {
     buckets(readings[now].metrics, 'total'), share);
   const last = readings.length - 1;
   if (last < 1) return;
+  const most = at(last, 0.99);
   shown.latency.text.textContent = milliseconds(at(last, 0.5));
-  shown.latency.note.textContent = `99 of 100 within ${milliseconds(at(last, 0.99))}`;
+  shown.latency.note.textContent = most === null ? 'nobody asked lately' : `99 of 100 within ${milliseconds(most)}`;
   curve('latency', readings.slice(1).map((_, now) => at(now + 1, 0.5)));
 }
 

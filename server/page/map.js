@@ -176,7 +176,7 @@ const moves = {
   leave: () => choose(null),
   click(x, y) {
     choose(pointAt(x, y, REACH * 2));
-    if (chosen) onChoose(chosen.row);
+    if (chosen) onChoose(chosen.row, true);
   },
   enter() { if (chosen) onChoose(chosen.row); },
 };

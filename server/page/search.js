@@ -9,6 +9,7 @@ let picture = null; // the file that was searched by last
 let pictureUrl = ''; // of it
 let running = new AbortController();
 let found = () => {}; // told the rows that were found
+let wanted = false; // who asked looks elsewhere, and wants to be shown
 
 function say(text, bad = false) {
   const said = element('search-said');
@@ -30,6 +31,7 @@ function hitButton(hit) {
   room.className = 'room';
   words.className = 'words';
   name.className = 'name';
+  name.dir = 'auto';
   score.className = 'score';
   name.textContent = baseName(hit.source);
   score.textContent = hit.score.toFixed(3);
@@ -55,6 +57,16 @@ function showHits(hits) {
   found(hits.map((hit) => hit.row));
 }
 
+// Scrolls to what was found where none of it is in sight. The focus stays where it is.
+function bringIntoView() {
+  if (!wanted) return;
+  wanted = false;
+  const { top, bottom } = (element('hits').querySelector('button') ?? element('search-said')).getBoundingClientRect();
+  if (bottom > 0 && top < innerHeight) return;
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  element('search-said').scrollIntoView({ block: 'start', behavior: still ? 'auto' : 'smooth' });
+}
+
 // `request` asks; an answer that another search overtook is dropped.
 async function run(request) {
   running.abort();
@@ -69,6 +81,7 @@ async function run(request) {
     found([]);
     say(failure.message, true);
   }
+  if (mine === running) bringIntoView();
 }
 
 function showPicture(file) {
@@ -114,13 +127,16 @@ export function searchAgain() {
   else if (picture) runPicture();
 }
 
-export function searchRow(row) {
+// `shown`: what is found is brought into view.
+export function searchRow(row, shown = false) {
+  wanted = shown;
   if (rowOfAddress() === row) runRow(row);
   else location.hash = `row=${row}`;
 }
 
 export function searchPicture(file) {
   picture = file;
+  wanted = false;
   if (rowOfAddress() !== null) history.pushState(null, '', location.pathname + location.search);
   return runPicture();
 }

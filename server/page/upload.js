@@ -38,6 +38,7 @@ function addError(name, message) {
   const item = document.createElement('li');
   const bold = document.createElement('b');
   bold.textContent = name;
+  bold.dir = 'auto'; // what turns the name's direction ends with it
   item.append(bold, ` ${message}`);
   element('upload-errors').append(item);
   element('upload-errors').hidden = false;
@@ -101,6 +102,13 @@ function showRunning(on) {
   for (const id of ['pick-folder', 'pick-files']) element(id).disabled = on;
 }
 
+// What Stop left can be added later.
+function offerRest(left) {
+  files = left;
+  element('upload-start').hidden = !left.length;
+  element('upload-start').textContent = `Add the other ${left.length}`;
+}
+
 async function start() {
   const tally = { added: 0, failed: 0 };
   stop = new AbortController();
@@ -113,10 +121,12 @@ async function start() {
   sayProgress(tally);
   showRunning(true);
   element('upload-stop').focus();
+  let left = [];
   try {
     const first = (await askJson('v1/items?count=1')).rows;
     const queue = [...files];
     await Promise.all(Array.from({ length: AT_ONCE }, () => work(queue, first, tally)));
+    left = queue;
     say(`${stop.signal.aborted ? 'Stopped: ' : ''}${tally.added} added${tally.failed ? `, ${tally.failed} not` : ''}.`);
   } catch (failure) {
     stop.abort();
@@ -124,7 +134,8 @@ async function start() {
   }
   const held = document.activeElement === element('upload-stop');
   showRunning(false);
-  if (held) element('pick-folder').focus();
+  offerRest(left);
+  if (held) element(left.length ? 'upload-start' : 'pick-folder').focus();
   if (tally.added) onEnd();
 }
 

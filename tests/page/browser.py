@@ -10,7 +10,7 @@ DESK, PHONE = (1280, 900), (375, 740)
 
 
 class Browser:
-    def __init__(self, url, size=DESK, dark=False):
+    def __init__(self, url, size=DESK, dark=False, still=False):
         options = webdriver.ChromeOptions()
         # In a container Chromium's own sandbox cannot be set up by root.
         for word in ("--headless=new", "--disable-dev-shm-usage", "--disable-gpu",
@@ -21,7 +21,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                         {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]})
         self.url, self.seen, self.asked = url, [], []
         self.driver.get(url)
 

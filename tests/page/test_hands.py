@@ -5,10 +5,11 @@ import subprocess
 import time
 
 import numpy
+import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from browser import DESK
+from browser import DESK, PHONE
 from conftest import PICTURES
 from serving import PROGRAM, picture
 from test_page import AWAY, loaded
@@ -91,6 +92,23 @@ def test_stop(server, store, browse, tmp_path):
     assert 2 < count < 200 and len(added(store)) == count
     assert page.text("#upload-said") == f"Stopped: {count} added."
     loaded(page, PICTURES + count)
+
+
+def test_stop_then_go_on(server, store, browse, tmp_path):
+    many(tmp_path / "many", range(120), size=(900, 700))
+    page = browse(server.url)
+    loaded(page)
+    begin_adding(page, tmp_path / "many")
+    page.until(lambda: page.run("return document.querySelector('progress').value > 2"))
+    page.find("#upload-stop").click()
+    page.until(lambda: page.text("#upload-said").startswith("Stopped: "))
+    count = int(page.text("#upload-said").split()[1])
+    assert 2 < count < 120 and page.text("#upload-start") == f"Add the other {120 - count}"
+    assert page.run("return document.activeElement.id") == "upload-start"
+    page.find("#upload-start").click()
+    page.until(lambda: page.text("#upload-said") == f"{120 - count} added.", 120)
+    assert added(store) == sorted(f"many/{seed}.jpg" for seed in range(120)), "each once"
+    assert not page.find("#upload-start").is_displayed()
 
 
 def test_stop_while_the_server_is_away(start, store, browse, tmp_path):
@@ -177,6 +195,51 @@ def test_pinch_and_tap(server, browse):
     touch("touchEnd")
     page.until(page.hits)
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+# Where the page was scrolled to, frame by frame.
+WATCH = """
+window.tops = [];
+(function look() { if (tops.at(-1) !== scrollY) tops.push(scrollY); requestAnimationFrame(look); })();
+"""
+FIRST_HIT = "const r = document.querySelector('#hits button').getBoundingClientRect(); return [r.top, r.bottom, innerHeight]"
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_what_a_tap_finds_is_brought_into_view(server, browse, still):
+    page = browse(server.url, size=PHONE, still=still)
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5})
+    loaded(page)
+    page.run("location.hash = 'row=3'")
+    page.until(page.hits)
+    place = page.module("map-points.js", "return it.fetchPoints().then((made) => made.points[0])")
+    # The keys search too, and leave the page where it is.
+    page.run("document.getElementById('map-canvas').focus(); document.getElementById('map').scrollIntoView()")
+    page.run(WATCH)
+    before = page.hits()
+    page.find("#map-canvas").send_keys(Keys.ARROW_RIGHT)
+    page.until(lambda: "row" in page.text("#map-at"))
+    page.find("#map-canvas").send_keys(Keys.ARROW_LEFT, Keys.ENTER)
+    page.until(lambda: page.hits() != before and page.text("#search-said").startswith("The 24"))
+    page.run("document.getElementById('map').scrollIntoView()")
+    top, bottom, height = page.run(FIRST_HIT)
+    assert bottom < 0, "out of sight"
+    x, y, width, high = page.run(HERE)
+    reach = min(width, high) / 2 - 28
+    page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [
+        {"x": x + width / 2 + place["x"] * reach, "y": y + high / 2 - place["y"] * reach}]})
+    page.run("window.tops = []")
+    page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def in_sight():
+        top, bottom, height = page.run(FIRST_HIT)
+        return top >= 0 and bottom <= height
+
+    page.until(in_sight)
+    assert page.run("return document.activeElement.id") == "map-canvas", "the focus stays"
+    tops = page.run("return tops")
+    leap = max(abs(numpy.diff(tops)))
+    assert (leap > .9 * (max(tops) - min(tops))) == still, "in one leap, or frame by frame"
 
 
 def test_more_than_the_map_holds(start, browse, tmp_path, photos):

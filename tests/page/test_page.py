@@ -160,6 +160,10 @@ def test_figures(server, browse):
     page.until(lambda: re.search(r"[1-9]", page.text("#figure-rate .value")))
     page.until(lambda: page.text("#figure-latency .value").endswith("ms"))
     assert "of" in page.text("#figure-memory .value")
+    assert re.fullmatch(r"99 of 100 within [\d.]+ ms", page.text("#figure-latency .note"))
+    # Ten seconds later it is nobody's any more.
+    page.until(lambda: page.text("#figure-latency .note") == "nobody asked lately")
+    assert page.text("#figure-latency .value") == "–"
     total = server.metric("memory_total_bytes")
     ticks = page.run("return [...document.querySelectorAll('#figure-memory .tick')].map((t) => t.getAttribute('d'))")
     expected = [400 * server.metric(f"memory_{name}_bytes") / total for name in ("soft", "hard", "critical")]

@@ -82,6 +82,58 @@ def test_names_are_text(start, store, browse):
     assert page.run("return document.getElementById('query').offsetHeight") < 200
 
 
+def test_names_from_right_to_left(start, store, browse, tmp_path):
+    """Each runs as its own letters do, and turns nothing that stands beside it."""
+    hebrew, turned = "תמונה יפה.jpg", "\u202edenrut.jpg"
+    with sqlite3.connect(store) as base:
+        base.execute("UPDATE rows SET source = ? WHERE row = 7", (hebrew,))
+    page = browse(start("-m", "null:8", "--store", store).url)
+    loaded(page)
+    page.run("location.hash = 'row=7'")
+    page.until(page.hits)
+    page.until(lambda: page.text("#query-name") == hebrew)
+    direction = "return getComputedStyle(document.querySelector(arguments[0])).direction"
+    assert [page.run(direction, css) for css in ("#query-name", "#hits .name", "#hits .score")] == ["rtl", "rtl", "ltr"]
+    assert page.text("#hits .name") == hebrew
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / turned).write_bytes(b"no picture")
+    page.find("#files").send_keys(str(tmp_path / "odd" / turned))
+    page.until(lambda: page.find("#upload-start").is_displayed())
+    page.find("#upload-start").click()
+    page.until(lambda: page.text("#upload-said") == "0 added, 1 not.")
+    first, last = page.run("""
+      const text = document.querySelector('#upload-errors li').lastChild;
+      const at = (i) => {
+        const range = document.createRange();
+        range.setStart(text, i);
+        range.setEnd(text, i + 1);
+        return range.getBoundingClientRect().left;
+      };
+      return [at(1), at(4)];""")
+    assert first < last, "what is wrong is read from left to right"
+    page.complaints(but=("400 (Bad Request)",))
+
+
+def test_another_model_behind_the_address(start, store, browse, tmp_path):
+    server = start("-m", "null:8", "--store", store)
+    other = store_of(tmp_path / "in", {f"{i}.jpg": picture(i) for i in range(6)}, "--thumbnails", model="null:16")
+    page = browse(server.url)
+    loaded(page)
+    page.until(lambda: page.text("#about") == "null, 8 values a picture")
+    drop(page, picture(7))
+    page.until(lambda: page.hits()[:1] == [7])
+    assert server.stop() == 0
+    page.until(lambda: page.run("return document.getElementById('state').dataset.state") == "away")
+    start("-m", "null:16", "--store", other, "--listen", f"127.0.0.1:{server.port}")
+    loaded(page, 6)
+    page.until(lambda: page.text("#about") == "null, 16 values a picture")
+    # The picture that was dropped is searched by anew, with the other model's vector.
+    (tmp_path / "seven.jpg").write_bytes(picture(7))
+    expected = nearest(other, tmp_path / "seven.jpg")
+    page.until(lambda: page.hits() == expected)
+    page.complaints(but=AWAY)
+
+
 def test_the_last_search_wins(server, store, browse, photos):
     page = browse(server.url)
     loaded(page)
