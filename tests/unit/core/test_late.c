@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "core/fail.h"
+#include "forks.h"
 
 enum { THREADS = 8 };
 
@@ -123,12 +125,13 @@ static void in_the_child(void)
     assert_int_equal(starts, 1);
 }
 
-static void many(void)
+static void open_at_once(bool with_child)
 {
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, use, &shared), 0);
-    apart(in_the_child);
+    if (with_child)
+        apart(in_the_child);
     for (int i = 0; i < THREADS; i++) {
         void *result = NULL;
         assert_int_equal(pthread_join(threads[i], &result), 0);
@@ -137,10 +140,27 @@ static void many(void)
     assert_int_equal(starts, 1);
 }
 
+static void many(void)
+{
+    open_at_once(false);
+}
+
+static void many_and_a_child(void)
+{
+    open_at_once(true);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
     apart(many);
+}
+
+static void test_fork(void **state)
+{
+    (void)state;
+    SKIP_WHERE_ALLOCATORS_DO_NOT_FORK();
+    apart(many_and_a_child);
 }
 
 static void test_none(void **state)
@@ -159,9 +179,8 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_descriptors), cmocka_unit_test(test_start),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_fork),
         cmocka_unit_test(test_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
