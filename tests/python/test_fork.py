@@ -72,6 +72,17 @@ def test_the_parent_is_idle(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_the_parent_has_dropped_the_model(model):
+    """What the engine keeps of a dropped model is no use to a child: threads, above all."""
+    p = embedder(model)
+    expected = p(PHOTOS[0]).get()[0].tobytes()
+    del p
+    pipilo.trim()
+    assert in_child(lambda: embedder(model)(PHOTOS[0]), 60) == 0
+    assert embedder(model)(PHOTOS[0]).get()[0].tobytes() == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_the_parent_is_inferring(model):
     p = embedder(model)
     expected = p(PHOTOS[0]).get()[0].tobytes()

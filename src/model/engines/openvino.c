@@ -19,7 +19,7 @@
 #include "model/engines/openvino_library.h"
 #include "model/pooling.h"
 
-// --- the library and the process's one core ------------------------------------------------------
+// --- the library and its cores -------------------------------------------------------------------
 
 static struct {
     ov_status_e (*get_version)(ov_version_t *);
@@ -28,6 +28,7 @@ static struct {
     const char *(*last_error)(void);
     void (*text_free)(const char *);
     ov_status_e (*core_create)(ov_core_t **);
+    void (*core_free)(ov_core_t *);
     ov_status_e (*core_devices)(const ov_core_t *, ov_available_devices_t *);
     void (*devices_free)(ov_available_devices_t *);
     ov_status_e (*core_property)(const ov_core_t *, const char *, const char *, char **);
@@ -83,6 +84,7 @@ static const struct plo_dynlib_symbol symbols[] = {
     SYMBOL(last_error, "ov_get_last_err_msg"),
     SYMBOL(text_free, "ov_free"),
     SYMBOL(core_create, "ov_core_create"),
+    SYMBOL(core_free, "ov_core_free"),
     SYMBOL(core_devices, "ov_core_get_available_devices"),
     SYMBOL(devices_free, "ov_available_devices_free"),
     SYMBOL(core_property, "ov_core_get_property"),
@@ -123,7 +125,7 @@ static const struct plo_dynlib_symbol symbols[] = {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
-static ov_core_t *core;
+static ov_core_t *core; // for questions; a model has one of its own
 static pid_t core_pid; // a core does not survive fork()
 static bool opened;
 static char version_text[96];
@@ -148,13 +150,10 @@ static bool same_numbers(void)
     return true;
 }
 
-static pthread_mutex_t importing = PTHREAD_MUTEX_INITIALIZER; // guards the device's properties
-
-// In a child of fork() the locks may be held by threads that are not there.
+// In a child of fork() the lock may be held by a thread that is not there.
 static void after_fork(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    importing = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
 static int set_folder(const char *folder, struct pipilo_error *err)
@@ -193,6 +192,21 @@ static int fail_status(struct pipilo_error *err, int code, ov_status_e status, c
     return code;
 }
 
+static int create_core(ov_core_t **out, struct pipilo_error *err)
+{
+    ov_status_e status = ov.core_create(out);
+    if (status != OK)
+        return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not start");
+    // Weights beside a model would stay mapped as long as it: whoever cut their file would end the
+    // process, whoever wrote to it would change vectors.
+    status = ov.core_set(*out, "", "ENABLE_MMAP", "NO");
+    if (status == OK)
+        return 0;
+    ov.core_free(*out);
+    *out = NULL;
+    return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not start");
+}
+
 static int get_core(ov_core_t **out, struct pipilo_error *err)
 {
     int code = 0;
@@ -201,18 +215,24 @@ static int get_core(ov_core_t **out, struct pipilo_error *err)
         code = open_library(err);
     if (code == 0 && (core == NULL || core_pid != getpid())) {
         core = NULL;
-        ov_status_e status = ov.core_create(&core);
-        // Weights beside a model would stay mapped as long as it: whoever cut their file would end
-        // the process, whoever wrote to it would change vectors.
-        if (status == OK)
-            status = ov.core_set(core, "", "ENABLE_MMAP", "NO");
-        if (status != OK)
-            code = fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not start");
+        code = create_core(&core, err);
         core_pid = getpid();
     }
     *out = core;
     pthread_mutex_unlock(&lock);
     return code;
+}
+
+// OpenVINO keeps a dropped model's threads for the next of its layout, until the core it was of is
+// freed. In a child of fork() they are not there, and a model that got them would wait for them for
+// good. So each model has a core of its own: less than a millisecond, and nothing stays behind it.
+static int get_own_core(ov_core_t **out, struct pipilo_error *err)
+{
+    *out = NULL;
+    pthread_mutex_lock(&lock);
+    int code = opened ? 0 : open_library(err);
+    pthread_mutex_unlock(&lock);
+    return code == 0 ? create_core(out, err) : code;
 }
 
 // --- what there is -------------------------------------------------------------------------------
@@ -380,6 +400,7 @@ static int inspect(struct plo_engine_ports *out, const char *path, const int64_t
 // --- loading -------------------------------------------------------------------------------------
 
 struct loaded {
+    ov_core_t *core;
     ov_compiled_model_t *compiled;
     int64_t input_shape[4];
     size_t output; // index of the card's output
@@ -483,18 +504,18 @@ static struct layout layout_of(const struct plo_engine_load *l)
     return layout;
 }
 
-static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,
-                   const struct plo_engine_load *l, struct pipilo_error *err)
+static int compile(struct loaded *m, const ov_model_t *model, const struct plo_engine_load *l,
+                   struct pipilo_error *err)
 {
     struct layout layout = layout_of(l);
     ov_status_e status;
     plo_fork_gate_enter();
     if (strcmp(l->device, "CPU") == 0)
-        status = ov.compile(c, model, l->device, 8, &m->compiled, "INFERENCE_PRECISION_HINT",
+        status = ov.compile(m->core, model, l->device, 8, &m->compiled, "INFERENCE_PRECISION_HINT",
                             layout.precision, "NUM_STREAMS", layout.streams,
                             "INFERENCE_NUM_THREADS", layout.threads, "ENABLE_CPU_PINNING", "NO");
     else
-        status = ov.compile(c, model, l->device, 4, &m->compiled, "INFERENCE_PRECISION_HINT",
+        status = ov.compile(m->core, model, l->device, 4, &m->compiled, "INFERENCE_PRECISION_HINT",
                             layout.precision, "NUM_STREAMS", layout.streams);
     plo_fork_gate_leave();
     if (status != OK)
@@ -502,56 +523,70 @@ static int compile(struct loaded *m, ov_core_t *c, const ov_model_t *model,
     return 0;
 }
 
-static int load(void **model, const struct plo_engine_load *l, struct pipilo_error *err)
-{
-    ov_core_t *c;
-    ov_model_t *file = NULL;
-    struct plo_engine_ports *ports = NULL;
-    struct loaded *m = NULL;
-    PLO_TRY(get_core(&c, err));
-    PLO_TRY(check_device(c, l->device, err));
-    int code = read_file(&file, c, l->path, err);
-    if (code < 0)
-        return code;
-    m = plo_alloc0(1, sizeof *m);
-    ports = plo_alloc0(1, sizeof *ports);
-    if (m == NULL || ports == NULL) {
-        code = plo_fail_nomem(err, sizeof *ports);
-        goto out;
-    }
-    describe_all(ports, file);
-    if ((code = check_input(ports, l, m, err)) < 0 ||
-        (code = find_output(ports, l->card->output.name, &m->output, err)) < 0 ||
-        (code = fix_shape(file, m->input_shape, err)) < 0 ||
-        (code = check_model_output(file, m, l->card, err)) < 0 ||
-        (code = compile(m, c, file, l, err)) < 0)
-        goto out;
-    m->on_cpu = strcmp(l->device, "CPU") == 0;
-    *model = m;
-    m = NULL;
-out:
-    ov.model_free(file);
-    plo_free(ports);
-    plo_free(m);
-    return code;
-}
-
-static void free_compiled(ov_compiled_model_t *compiled)
-{
-    plo_fork_gate_enter();
-    ov.compiled_free(compiled);
-    plo_fork_gate_leave();
-}
-
 static void unload(void *model)
 {
     struct loaded *m = model;
-    free_compiled(m->compiled);
+    if (m == NULL)
+        return;
+    plo_fork_gate_enter();
+    if (m->compiled != NULL)
+        ov.compiled_free(m->compiled);
+    if (m->core != NULL)
+        ov.core_free(m->core);
+    plo_fork_gate_leave();
     plo_free(m);
 }
 
-// --- what was compiled before
-// ----------------------------------------------------------------------
+static int create_loaded(struct loaded **out, const struct plo_engine_load *l,
+                         struct pipilo_error *err)
+{
+    struct loaded *m = plo_alloc0(1, sizeof *m);
+    if (m == NULL)
+        return plo_fail_nomem(err, sizeof *m);
+    m->on_cpu = strcmp(l->device, "CPU") == 0;
+    int code = get_own_core(&m->core, err);
+    if (code == 0)
+        *out = m;
+    else
+        unload(m);
+    return code;
+}
+
+static int load_into(struct loaded *m, struct plo_engine_ports *ports,
+                     const struct plo_engine_load *l, struct pipilo_error *err)
+{
+    ov_model_t *file = NULL;
+    PLO_TRY(check_device(m->core, l->device, err));
+    PLO_TRY(read_file(&file, m->core, l->path, err));
+    describe_all(ports, file);
+    int code = check_input(ports, l, m, err);
+    if (code == 0)
+        code = find_output(ports, l->card->output.name, &m->output, err);
+    if (code == 0)
+        code = fix_shape(file, m->input_shape, err);
+    if (code == 0)
+        code = check_model_output(file, m, l->card, err);
+    if (code == 0)
+        code = compile(m, file, l, err);
+    ov.model_free(file);
+    return code;
+}
+
+static int load(void **model, const struct plo_engine_load *l, struct pipilo_error *err)
+{
+    struct loaded *m = NULL;
+    PLO_TRY(create_loaded(&m, l, err));
+    struct plo_engine_ports *ports = plo_alloc0(1, sizeof *ports);
+    int code = ports != NULL ? load_into(m, ports, l, err) : plo_fail_nomem(err, sizeof *ports);
+    plo_free(ports);
+    if (code == 0)
+        *model = m;
+    else
+        unload(m);
+    return code;
+}
+
+// --- what was compiled before --------------------------------------------------------------------
 
 static int export_blob(void *model, const char *path, struct pipilo_error *err)
 {
@@ -604,9 +639,9 @@ static bool has_number(const struct loaded *m, const char *key, int wanted)
 }
 
 // A blob knows neither precision nor streams, and the C API's import takes no properties: they are
-// set for the device meanwhile. What is compiled names its own and is not touched by that.
-static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_load *l,
-                     const void *blob, size_t size, struct pipilo_error *err)
+// set for the device of the model's own core.
+static int import_as(struct loaded *m, const struct plo_engine_load *l, const void *blob,
+                     size_t size, struct pipilo_error *err)
 {
     struct layout layout = layout_of(l);
     const char *const properties[][2] = {
@@ -617,12 +652,10 @@ static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_loa
     };
     ov_status_e status = OK;
     plo_fork_gate_enter();
-    pthread_mutex_lock(&importing);
     for (size_t i = 0; status == OK && i < PLO_COUNT(properties); i++)
-        status = ov.core_set(c, l->device, properties[i][0], properties[i][1]);
+        status = ov.core_set(m->core, l->device, properties[i][0], properties[i][1]);
     if (status == OK)
-        status = ov.core_import(c, blob, size, l->device, &m->compiled);
-    pthread_mutex_unlock(&importing);
+        status = ov.core_import(m->core, blob, size, l->device, &m->compiled);
     plo_fork_gate_leave();
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not take what it gave");
@@ -636,35 +669,32 @@ static int import_as(struct loaded *m, ov_core_t *c, const struct plo_engine_loa
     return 0;
 }
 
+static int import_into(struct loaded *m, struct plo_engine_ports *ports,
+                       const struct plo_engine_load *l, const void *blob, size_t size,
+                       struct pipilo_error *err)
+{
+    PLO_TRY(import_as(m, l, blob, size, err));
+    describe_compiled(ports, m->compiled);
+    PLO_TRY(check_input(ports, l, m, err));
+    PLO_TRY(find_output(ports, l->card->output.name, &m->output, err));
+    return check_output(&ports->outputs[m->output], l->card, err);
+}
+
 static int import_blob(void **model, const struct plo_engine_load *l, const void *blob, size_t size,
                        struct pipilo_error *err)
 {
-    ov_core_t *c;
+    struct loaded *m = NULL;
     if (strcmp(l->device, "CPU") != 0)
         return plo_fail(err, PIPILO_EENGINE, "only what the CPU runs is kept");
-    PLO_TRY(get_core(&c, err));
-    struct loaded *m = plo_alloc0(1, sizeof *m);
+    PLO_TRY(create_loaded(&m, l, err));
     struct plo_engine_ports *ports = plo_alloc0(1, sizeof *ports);
-    int code = m != NULL && ports != NULL ? 0 : plo_fail_nomem(err, sizeof *ports);
-    if (code == 0)
-        code = import_as(m, c, l, blob, size, err);
-    if (code == 0) {
-        describe_compiled(ports, m->compiled);
-        m->on_cpu = true;
-        code = check_input(ports, l, m, err);
-    }
-    if (code == 0)
-        code = find_output(ports, l->card->output.name, &m->output, err);
-    if (code == 0)
-        code = check_output(&ports->outputs[m->output], l->card, err);
+    int code = ports != NULL ? import_into(m, ports, l, blob, size, err)
+                             : plo_fail_nomem(err, sizeof *ports);
     plo_free(ports);
-    if (code == 0) {
+    if (code == 0)
         *model = m;
-        return 0;
-    }
-    if (m != NULL && m->compiled != NULL)
-        free_compiled(m->compiled);
-    plo_free(m);
+    else
+        unload(m);
     return code;
 }
 
