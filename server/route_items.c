@@ -1,5 +1,5 @@
 // route_items.c: what the store holds: GET /v1/items (a stretch of rows), /v1/items/N,
-// /v1/items/N/thumbnail, and GET /v1/vectors, a stretch of vectors as bare float32.
+// /v1/items/N/thumbnail, GET /v1/vectors, a stretch of vectors as bare float32, and GET /v1/map.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "serve.h"
 #include "shelf.h"
 
-enum { MOST_ROWS = 1000, MOST_VECTORS = 10000 };
+enum { MOST_ROWS = 1000, MOST_VECTORS = 10000, MAP_ROWS = 3000, MOST_MAP_ROWS = 10000 };
 // The last whole number that JSON is sure to hold.
 #define MOST_NUMBER (1LL << 53)
 
@@ -19,6 +19,7 @@ enum { MOST_ROWS = 1000, MOST_VECTORS = 10000 };
 struct wanted {
     struct shelf_job job;
     long long first, count;
+    struct pipilo_error over; // of a map that nobody waits for any more
 };
 
 static void forget(struct exchange *exchange)
@@ -255,6 +256,57 @@ static void vectors(struct exchange *exchange)
         begin(exchange, first, count, vectors_work);
 }
 
+// --- the map -------------------------------------------------------------------------------------
+
+static int stop_map(void *cookie)
+{
+    struct wanted *wanted = cookie;
+    return shelf_over(&wanted->job, &wanted->over);
+}
+
+static void add_map(struct exchange *exchange, const struct pipilo_model_info *model,
+                    const struct pipilo_map *map)
+{
+    struct text *text = &exchange->answer;
+    text_addf(text, "{\"object\": \"map\", \"rows\": %lld, \"dim\": %zu, \"model\": ",
+              (long long)(map != NULL ? map->rows : 0), model->dim);
+    text_add_json(text, model->name);
+    text_add(text, ", \"data\": [");
+    for (size_t i = 0; map != NULL && i < map->count; i++)
+        text_addf(text, "%s{\"row\": %lld, \"x\": %.6g, \"y\": %.6g}", i > 0 ? ", " : "",
+                  (long long)map->list[i].row, (double)map->list[i].x, (double)map->list[i].y);
+    text_add(text, "]}\n");
+    answer_json(exchange, 200);
+}
+
+static void map_work(struct shelf_job *job, struct shelf *shelf, const struct pipilo_error *err)
+{
+    struct wanted *wanted = (struct wanted *)job;
+    struct pipilo_map_options options = PIPILO_MAP_OPTIONS_INIT;
+    struct pipilo_error why = { 0 };
+    struct pipilo_map *map = NULL;
+    options.limit = (size_t)wanted->count;
+    options.stop = stop_map;
+    options.cookie = wanted;
+    if (err == NULL && shelf_store(shelf) != NULL &&
+        pipilo_store_map(&map, shelf_store(shelf), &options, &why) < 0)
+        err = wanted->over.code < 0 ? &wanted->over : &why;
+    if (err != NULL)
+        answer_failure(job->exchange, err, NULL);
+    else
+        add_map(job->exchange, shelf_model(shelf), map);
+    pipilo_free(map);
+}
+
+static void map_rows(struct exchange *exchange)
+{
+    long long count;
+    if (has_store(exchange) &&
+        exchange_number(exchange, "count", MAP_ROWS, 1, MOST_MAP_ROWS, &count))
+        begin(exchange, 0, count, map_work);
+}
+
 const struct route route_items = { "GET", "/v1/items", list };
 const struct route route_item = { "GET", "/v1/items/*", one };
 const struct route route_vectors = { "GET", "/v1/vectors", vectors };
+const struct route route_map = { "GET", "/v1/map", map_rows };

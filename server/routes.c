@@ -8,8 +8,8 @@
 static const struct route *const routes[] = {
     &route_live,      &route_ready,      &route_metrics, &route_models, &route_model,
     &route_operators, &route_embeddings, &route_embed,   &route_search, &route_items,
-    &route_store,     &route_item,       &route_vectors, &route_cohere, &route_openapi,
-    &route_run,       &route_named,      &route_page,    &route_asset,
+    &route_store,     &route_item,       &route_vectors, &route_map,    &route_cohere,
+    &route_openapi,   &route_run,        &route_named,   &route_page,   &route_asset,
 };
 
 enum { COUNT = sizeof routes / sizeof routes[0] };

@@ -19,8 +19,8 @@ const char *route_name(size_t index);
 
 extern const struct route route_live, route_ready, route_metrics, route_models, route_model,
     route_operators, route_embed, route_embeddings, route_page, route_asset, route_search,
-    route_items, route_item, route_vectors, route_store, route_run, route_named, route_cohere,
-    route_openapi;
+    route_items, route_item, route_vectors, route_map, route_store, route_run, route_named,
+    route_cohere, route_openapi;
 
 // Whether the path is that of a pipeline loaded at the start.
 bool route_names_pipeline(const struct exchange *exchange);

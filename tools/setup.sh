@@ -24,7 +24,8 @@ photo_wheels="scikit-learn==1.9.1 scikit-image==0.26.0"
 
 apt_build="gcc g++ libc6-dev make pkg-config git ca-certificates
     libjpeg-dev libspng-dev libwebp-dev libvips-dev libarchive-dev
-    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev libmicrohttpd-dev libgnutls28-dev"
+    libsqlite3-dev libcurl4-openssl-dev libjansson-dev nettle-dev libhnswlib-dev
+    libeigen3-dev libspectra-dev libmicrohttpd-dev libgnutls28-dev"
 apt_test="libcmocka-dev clang valgrind python3-dev util-linux
     libheif-examples webp sqlite3 mandoc openssl
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
@@ -125,12 +126,15 @@ other_system_step() {
     for tool in cc c++ make pkg-config git; do
         command -v $tool > /dev/null || lacking="$lacking $tool"
     done
-    modules="libjpeg spng libwebp libwebpdemux vips libarchive sqlite3 libcurl jansson nettle libmicrohttpd"
+    modules="libjpeg spng libwebp libwebpdemux vips libarchive sqlite3 libcurl jansson nettle eigen3 libmicrohttpd"
     [ "$level" = test ] && modules="$modules cmocka"
     for module in $modules; do
         pkg-config --exists "$module" 2> /dev/null || lacking="$lacking $module(pkg-config)"
     done
-    printf '#include <hnswlib/hnswlib.h>\n' | c++ -E -x c++ - > /dev/null 2>&1 || lacking="$lacking hnswlib"
+    for header in hnswlib/hnswlib.h Spectra/SymEigsSolver.h; do
+        printf '#include <%s>\n' "$header" | c++ -E $(pkg-config --cflags eigen3) -x c++ - > /dev/null 2>&1 ||
+            lacking="$lacking ${header%%/*}"
+    done
     venv_there || [ -n "$(find_python)" ] || lacking="$lacking python>=3.11(with venv)"
     if [ "$level" = test ]; then
         for tool in clang valgrind heif-enc cwebp sqlite3; do

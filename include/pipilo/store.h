@@ -215,6 +215,44 @@ PIPILO_API int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store
                                    size_t limit, const struct pipilo_search_options *options,
                                    struct pipilo_error *err);
 
+// --- a map
+// -----------------------------------------------------------------------------------------------
+
+struct pipilo_place {
+    int64_t row;
+    float x, y;
+};
+
+struct pipilo_map {
+    int64_t rows; // of the store
+    size_t count; // of places, by row
+    const struct pipilo_place *list;
+};
+
+struct pipilo_map_options {
+    uint32_t struct_size;
+    size_t limit; // rows at most; 0: 3000. Of more a sample is taken, from all over the store
+    // Asked by the calling thread every now and then; other than 0 ends it (PIPILO_ECANCELED). May
+    // be NULL.
+    int (*stop)(void *cookie);
+    void *cookie;
+};
+#define PIPILO_MAP_OPTIONS_INIT                          \
+    {                                                    \
+        .struct_size = sizeof(struct pipilo_map_options) \
+    }
+
+// Lays rows out on a plane so that alike ones lie near each other: vectors of length 1, less their
+// mean, along the two directions in which they differ most (principal components; K. Pearson,
+// 1901), found by Spectra's Lanczos process to 1e-4. x is the direction of the greater variance; no
+// place is further than 2 from another, and the mean lies at 0, 0. Rows without a vector, or with
+// one of no length, are left out. The same rows give the same map. *out is one block that the
+// caller frees with pipilo_free. `options` may be NULL. Memory: limit x dim floats, charged to the
+// budget meanwhile. It works on the calling thread. Errors: PIPILO_ECANCELED (options.stop),
+// PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET, PIPILO_ENOMEM.
+PIPILO_API int pipilo_store_map(struct pipilo_map **out, pipilo_store *store,
+                                const struct pipilo_map_options *options, struct pipilo_error *err);
+
 #ifdef __cplusplus
 }
 #endif

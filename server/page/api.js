@@ -99,7 +99,6 @@ async function read(kind, path, options) {
 
 export const askJson = (path, options) => read('json', path, options);
 export const askBlob = (path, options) => read('blob', path, options);
-export const askBytes = (path, options) => read('arrayBuffer', path, options);
 
 export const postJson = (path, body, options) => askJson(path, {
   ...options, method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),

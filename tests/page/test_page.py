@@ -122,35 +122,6 @@ def test_wandering_the_map(server, store, browse):
     assert page.hits() == nearest(store, "--row", str(lone["row"])), "a drag is no click"
 
 
-def test_projection_is_that_of_numpy(server, browse, store):
-    page = browse(server.url)
-    loaded(page)
-    data = numpy.random.default_rng(5).normal(size=(60, 12)) * numpy.linspace(3, .3, 12) + 1
-    data[9] = numpy.nan
-    rows = json.dumps([None if numpy.isnan(v) else float(v) for v in data.ravel()])
-    made = page.module("projection.js", f"""
-        const out = it.project(Float32Array.from({rows}, (v) => v ?? NaN), 12);
-        return {{ rows: out.rows, x: [...out.x], y: [...out.y] }};""")
-    assert made["rows"] == [row for row in range(60) if row != 9]
-    good = numpy.delete(data, 9, 0)
-    good /= numpy.linalg.norm(good, axis=1, keepdims=True)
-    good -= good.mean(0)
-    left, sizes, _ = numpy.linalg.svd(good, full_matrices=False)
-    for axis, name in enumerate("xy"):
-        expected = left[:, axis] * sizes[axis]
-        got = numpy.array(made[name])
-        numpy.testing.assert_allclose(got * numpy.sign(got @ expected), expected, atol=2e-4)
-
-
-def test_a_large_store_is_sampled(server, browse):
-    page = browse(server.url)
-    parts = page.module("map-points.js", "return it.stretches(1000000)")
-    assert sum(count for _, count in parts) == 3000 and parts[0][0] == 0
-    assert parts[-1][0] + parts[-1][1] == 1000000
-    assert all(a[0] + a[1] <= b[0] for a, b in zip(parts, parts[1:]))
-    assert page.module("map-points.js", "return it.stretches(3000)") == [[0, 3000]]
-
-
 def test_figures(server, browse):
     page = browse(server.url)
     loaded(page)

@@ -6,13 +6,9 @@ import { pathToFileURL } from 'node:url';
 const [folder] = process.argv.slice(2);
 const get = (name) => import(pathToFileURL(`${folder}/${name}.mjs`));
 const { parse, value, requests, quantile } = await get('metrics');
-const { project } = await get('projection');
 const given = JSON.parse(readFileSync(0, 'utf8'));
 
-const numbers = (array) => Array.from(array, (one) => one ?? NaN);
-const plain = ({ rows, x, y }) => ({ rows, x: [...x], y: [...y] });
 console.log(JSON.stringify({
-  projected: (given.projected ?? []).map(({ vectors, dim }) => plain(project(Float32Array.from(numbers(vectors)), dim))),
   metrics: (given.metrics ?? []).map((text) => {
     const read = parse(text);
     return { read, requests: requests(read), sums: Object.fromEntries(Object.keys(read).map((name) => [name, value(read, name)])) };

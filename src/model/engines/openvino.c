@@ -126,7 +126,7 @@ static const struct plo_dynlib_symbol symbols[] = {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards what follows
 static ov_core_t *core; // for questions; a model has one of its own
-static pid_t core_pid; // a core does not survive fork()
+static pid_t core_pid;  // a core does not survive fork()
 static bool opened;
 static char version_text[96];
 
