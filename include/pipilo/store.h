@@ -244,12 +244,13 @@ struct pipilo_map_options {
 
 // Lays rows out on a plane so that alike ones lie near each other: vectors of length 1, less their
 // mean, along the two directions in which they differ most (principal components; K. Pearson,
-// 1901), found by Spectra's Lanczos process to 1e-4. x is the direction of the greater variance; no
-// place is further than 2 from another, and the mean lies at 0, 0. Rows without a vector, or with
-// one of no length, are left out. The same rows give the same map. *out is one block that the
-// caller frees with pipilo_free. `options` may be NULL. Memory: limit x dim floats, charged to the
+// 1901), found by Spectra's Lanczos process to 1e-4, less where many differ as little from one
+// another as those of noise. x is the direction of the greater variance; no place is further than 2
+// from another, and the mean lies at 0, 0. Rows without a vector, or with one of no length, are
+// left out. The same rows give the same map. *out is one block that the caller frees with
+// pipilo_free. `options` may be NULL. Memory: limit x dim floats and 33 bytes a row, charged to the
 // budget meanwhile. It works on the calling thread. Errors: PIPILO_ECANCELED (options.stop),
-// PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET, PIPILO_ENOMEM.
+// PIPILO_ECORRUPT, PIPILO_EIO, PIPILO_EBUDGET, PIPILO_ENOMEM, PIPILO_EINTERNAL.
 PIPILO_API int pipilo_store_map(struct pipilo_map **out, pipilo_store *store,
                                 const struct pipilo_map_options *options, struct pipilo_error *err);
 

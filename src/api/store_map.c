@@ -105,8 +105,8 @@ int pipilo_store_map(struct pipilo_map **out, pipilo_store *store,
     map.limit = given.limit > 0 ? given.limit : LIMIT;
     map.limit = map.limit < rows ? map.limit : (size_t)rows;
     *out = NULL;
-    uint64_t need =
-        map.limit * (map.dim * sizeof(float) + sizeof(struct pipilo_place) + 2 * sizeof(float));
+    uint64_t need = map.limit * (map.dim * sizeof(float) + sizeof(struct pipilo_place) +
+                                 2 * sizeof(float) + sizeof(int64_t) + sizeof(uint8_t));
     if (!plo_budget_charge(need))
         return plo_fail(err, PIPILO_EBUDGET,
                         "a map of %zu rows takes %" PRIu64

@@ -123,9 +123,10 @@ static bool begin_telling(pipilo_run *run)
     return true;
 }
 
-static void tell(pipilo_run *run)
+// `ready` as it was with the lock held: who lets the run go takes it away, and then waits for this.
+static void tell(pipilo_run *run, void (*ready)(void *cookie), void *cookie)
 {
-    run->ready(run->ready_cookie);
+    ready(cookie);
     pthread_mutex_lock(&run->lock);
     run->telling--;
     if (run->caller_waits)
@@ -135,7 +136,8 @@ static void tell(pipilo_run *run)
 
 void plo_run_unlock_for(pipilo_run *run, bool tell_others)
 {
-    bool telling = begin_telling(run);
+    void (*ready)(void *) = begin_telling(run) ? run->ready : NULL;
+    void *cookie = run->ready_cookie;
     int64_t more = charge(run);
     bool submit = tell_others && others_needed(run);
     if (run->caller_waits && caller_needed(run))
@@ -145,8 +147,8 @@ void plo_run_unlock_for(pipilo_run *run, bool tell_others)
         plo_budget_adjust(more);
     if (submit)
         plo_pool_submit(run);
-    if (telling)
-        tell(run);
+    if (ready != NULL)
+        tell(run, ready, cookie);
 }
 
 void plo_run_unlock(pipilo_run *run)

@@ -2,6 +2,7 @@
 #include "search/plane.h"
 
 #include <algorithm>
+#include <exception>
 #include <new>
 
 #include <Eigen/Core>
@@ -16,7 +17,7 @@ namespace
 {
 
 // Directions kept between two restarts of the Lanczos process, and restarts at most.
-enum { BREADTH = 24, RESTARTS = 20 };
+enum { BREADTH = 24, RESTARTS = 20, BLOCK = 1024 };
 
 typedef Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> Rows;
 typedef Eigen::Matrix<double, Eigen::Dynamic, 2> Axes;
@@ -24,14 +25,20 @@ typedef Eigen::Matrix<double, Eigen::Dynamic, 2> Axes;
 struct Stopped {
 };
 
+void ask(int (*stop)(void *), void *cookie)
+{
+    if (stop != nullptr && stop(cookie) != 0)
+        throw Stopped();
+}
+
 // The covariance of the rows, never written out: applied to a direction.
 class Covariance
 {
   public:
     using Scalar = double;
 
-    Covariance(const Eigen::Map<Rows> &centred, int (*ask)(void *), void *with)
-        : data(centred), stop(ask), cookie(with)
+    Covariance(const Eigen::Map<Rows> &centred, int (*asked)(void *), void *with)
+        : data(centred), stop(asked), cookie(with)
     {
     }
     Eigen::Index rows() const
@@ -44,8 +51,7 @@ class Covariance
     }
     void perform_op(const double *in, double *out) const
     {
-        if (stop != nullptr && stop(cookie) != 0)
-            throw Stopped();
+        ask(stop, cookie);
         const Eigen::VectorXf direction =
             Eigen::Map<const Eigen::VectorXd>(in, data.cols()).cast<float>();
         const Eigen::VectorXf along = data * direction;
@@ -59,10 +65,16 @@ class Covariance
     void *cookie;
 };
 
-Axes few_dimensions(const Eigen::Map<Rows> &data)
+Axes few_dimensions(const Eigen::Map<Rows> &data, int (*stop)(void *), void *cookie)
 {
-    const Eigen::MatrixXd wide = data.cast<double>();
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(wide.transpose() * wide);
+    Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(data.cols(), data.cols());
+    for (Eigen::Index row = 0; row < data.rows(); row += BLOCK) {
+        ask(stop, cookie);
+        const Eigen::MatrixXd block =
+            data.middleRows(row, std::min<Eigen::Index>(BLOCK, data.rows() - row)).cast<double>();
+        covariance += block.transpose() * block;
+    }
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
     Axes axes = Axes::Zero(data.cols(), 2);
     // They come with the least first.
     for (Eigen::Index i = 0; i < std::min<Eigen::Index>(2, data.cols()); i++)
@@ -75,7 +87,7 @@ Axes many_dimensions(const Eigen::Map<Rows> &data, int (*stop)(void *), void *co
     Covariance covariance(data, stop, cookie);
     Spectra::SymEigsSolver<Covariance> solver(covariance, 2, BREADTH);
     // What differs as noise does has no directions that stand out: any of the largest will do.
-    for (double tolerance : { 1e-4, 1e-2, 1.0 }) {
+    for (double tolerance : { 1e-4, 1.0 }) {
         solver.init();
         if (solver.compute(Spectra::SortRule::LargestAlge, RESTARTS, tolerance) == 2)
             break;
@@ -102,7 +114,8 @@ void project(float *places, float *vectors, size_t count, size_t dim, int (*stop
     // Of vectors that are all the same rounding may leave something.
     if (data.squaredNorm() < 1e-12F * static_cast<float>(count))
         return;
-    const Axes axes = dim <= BREADTH ? few_dimensions(data) : many_dimensions(data, stop, cookie);
+    const Axes axes =
+        dim <= BREADTH ? few_dimensions(data, stop, cookie) : many_dimensions(data, stop, cookie);
     out.noalias() = data * axes.cast<float>();
 }
 
@@ -118,5 +131,7 @@ int plo_plane_project(float *places, float *vectors, size_t count, size_t dim,
         return plo_fail(err, PIPILO_ECANCELED, "the map was stopped");
     } catch (const std::bad_alloc &) {
         return plo_fail_nomem(err, 0);
+    } catch (const std::exception &error) {
+        return plo_fail(err, PIPILO_EINTERNAL, "no map can be made: %s", error.what());
     }
 }

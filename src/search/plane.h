@@ -19,7 +19,7 @@ extern "C" {
 // library's choice, the same each time for the same vectors. `vectors` is changed: their mean is
 // taken off. The directions are good to 1e-4, less where many differ as little from one another as
 // those of noise. `stop` is asked now and then and ends it with what is not 0; it may be NULL.
-// Errors: PIPILO_ECANCELED (`stop`), PIPILO_ENOMEM.
+// Errors: PIPILO_ECANCELED (`stop`), PIPILO_ENOMEM, PIPILO_EINTERNAL (the libraries give up).
 int plo_plane_project(float *places, float *vectors, size_t count, size_t dim,
                       int (*stop)(void *cookie), void *cookie, struct pipilo_error *err);
 

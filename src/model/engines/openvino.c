@@ -194,7 +194,9 @@ static int fail_status(struct pipilo_error *err, int code, ov_status_e status, c
 
 static int create_core(ov_core_t **out, struct pipilo_error *err)
 {
+    plo_fork_gate_enter();
     ov_status_e status = ov.core_create(out);
+    plo_fork_gate_leave();
     if (status != OK)
         return fail_status(err, PIPILO_EENGINE, status, "OpenVINO does not start");
     // Weights beside a model would stay mapped as long as it: whoever cut their file would end the
@@ -254,12 +256,20 @@ static int devices(char *out, size_t out_size, struct pipilo_error *err)
     return 0;
 }
 
+// A core's first question to a device opens the library of its plug-in.
+static ov_status_e ask_device(ov_core_t *c, const char *device, const char *key, char **text)
+{
+    plo_fork_gate_enter();
+    ov_status_e status = ov.core_property(c, device, key, text);
+    plo_fork_gate_leave();
+    return status;
+}
+
 static bool has_bf16(const char *device)
 {
     ov_core_t *c;
     char *text = NULL;
-    if (get_core(&c, NULL) < 0 ||
-        ov.core_property(c, device, "OPTIMIZATION_CAPABILITIES", &text) != OK)
+    if (get_core(&c, NULL) < 0 || ask_device(c, device, "OPTIMIZATION_CAPABILITIES", &text) != OK)
         return false;
     bool has = strstr(text, "BF16") != NULL;
     ov.text_free(text);
@@ -285,7 +295,7 @@ static int check_device(ov_core_t *c, const char *device, struct pipilo_error *e
 {
     // A plug-in that is asked what it is answers only where there is such a device.
     char *text = NULL;
-    if (ov.core_property(c, device, "FULL_DEVICE_NAME", &text) == OK) {
+    if (ask_device(c, device, "FULL_DEVICE_NAME", &text) == OK) {
         ov.text_free(text);
         return 0;
     }
@@ -359,7 +369,9 @@ static void describe_all(struct plo_engine_ports *out, const ov_model_t *model)
 
 static int read_file(ov_model_t **out, ov_core_t *c, const char *path, struct pipilo_error *err)
 {
+    plo_fork_gate_enter();
     ov_status_e status = ov.read_model(c, path, NULL, out);
+    plo_fork_gate_leave();
     if (status == OK)
         return 0;
     char what[200];
