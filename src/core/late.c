@@ -1,30 +1,28 @@
 // late.c: opening a library once, or once more (see late.h).
 #include "core/late.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/fail.h"
 
-// dlopen has no errno, and glibc's texts are those of errno or its own.
+static bool names_error(const char *why, int number)
+{
+    char text[96];
+    return strstr(why, strerror_r(number, text, sizeof text)) != NULL;
+}
+
+// dlopen has no errno: glibc's loader ends its text with that of errno, in the user's language.
 int plo_late_code(const char *why, int code)
 {
-    static const char *const memory[] = { "Cannot allocate memory",
-                                          "cannot allocate memory",
-                                          "out of memory",
-                                          "failed to map",
-                                          "cannot map",
-                                          "cannot create shared object descriptor" };
-    if (strstr(why, "oo many open files") != NULL)
+    if (names_error(why, EMFILE) || names_error(why, ENFILE))
         return PIPILO_EIO;
-    for (size_t i = 0; i < PLO_COUNT(memory); i++)
-        if (strstr(why, memory[i]) != NULL)
-            return PIPILO_ENOMEM;
-    return code;
+    return names_error(why, ENOMEM) || strstr(why, "out of memory") != NULL ? PIPILO_ENOMEM : code;
 }
 
 static int open_now(struct plo_late *late, struct pipilo_error *err)
 {
-    char why[256];
+    char why[PLO_LATE_WHY];
     if (plo_dynlib_open(late->names, late->symbols, late->count, why, sizeof why) < 0) {
         int code = plo_late_code(why, late->code);
         return plo_fail(err, code, "%s: %s%s", late->needed_for, why,

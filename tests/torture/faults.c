@@ -43,16 +43,19 @@ static bool fails(enum fault what)
 
 static _Thread_local bool in_glob;
 
-// Never jansson's, libarchive's nor glob's: where they get no memory, 2.14 drops a character of
-// what it reads and goes on, 3.6 ends the process, and glibc 2.36 frees names twice.
+// Never jansson's, libarchive's, GLib's nor glob's: where they get no memory, 2.14 drops a
+// character of what it reads and goes on, 3.6 and GLib end the process, and glibc 2.36 frees names
+// twice.
 static bool fails_malloc(const void *caller)
 {
     Dl_info info;
     if (at_fault != (int)FAULT_MALLOC || in_glob)
         return false;
-    if (dladdr(caller, &info) != 0 && (strstr(info.dli_fname, "libjansson") != NULL ||
-                                       strstr(info.dli_fname, "libarchive") != NULL))
-        return false;
+    static const char *const spared[] = { "libjansson", "libarchive", "libglib", "libgobject" };
+    bool known = dladdr(caller, &info) != 0;
+    for (size_t i = 0; known && i < sizeof spared / sizeof *spared; i++)
+        if (strstr(info.dli_fname, spared[i]) != NULL)
+            return false;
     return fails(FAULT_MALLOC);
 }
 #define FAILS_MALLOC() fails_malloc(__builtin_return_address(0))

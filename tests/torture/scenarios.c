@@ -23,7 +23,7 @@ static void note(const pipilo_row *row, struct pipilo_error *first)
         *first = *bad;
 }
 
-static int run_pipeline(const char *text, const char *path, struct pipilo_error *err)
+static int run_pipeline(const char *text, const char *path, int expected, struct pipilo_error *err)
 {
     pipilo_pipeline *pipeline = NULL;
     pipilo_run *run = NULL;
@@ -48,8 +48,8 @@ static int run_pipeline(const char *text, const char *path, struct pipilo_error 
         *err = first;
         return first.code;
     }
-    if (result == 0 && rows != PICTURES) {
-        snprintf(err->message, sizeof err->message, "%d rows, not %d", rows, PICTURES);
+    if (result == 0 && rows != expected) {
+        snprintf(err->message, sizeof err->message, "%d rows, not %d", rows, expected);
         return err->code = PIPILO_EINTERNAL;
     }
     return result;
@@ -79,6 +79,7 @@ static int read_store(const char *path, struct pipilo_error *err)
     struct pipilo_store_row row;
     float vector[8];
     size_t count = 0;
+    struct pipilo_map *map = NULL;
     int result = pipilo_store_open(&store, path, err);
     if (result == 0)
         result = pipilo_store_row(&row, store, 3, err);
@@ -87,7 +88,10 @@ static int read_store(const char *path, struct pipilo_error *err)
     if (result == 0)
         result = pipilo_store_errors(&counts, &count, store, err);
     if (result == 0)
+        result = pipilo_store_map(&map, store, NULL, err);
+    if (result == 0)
         result = search(store, NULL, err);
+    pipilo_free(map);
     pipilo_store_close(&store);
     return result;
 }
@@ -149,36 +153,49 @@ static int count_inputs(struct pipilo_error *err)
 }
 
 const struct scenario scenarios[] = {
-    { "write_npy", NULL,
-      EMBED ".map(('m', 'p', 'v'), 'r', ops.write_npy('o.npy', 'null:8', force=True)).output('r')",
-      "in", false },
-    { "write_sqlite", NULL,
-      EMBED ".map(('m', 'p', 'v'), 'r', ops.write_sqlite('o.db', 'null:8',"
-            " force=True, thumbnails=True)).output('r')",
-      "in", false },
-    { "write_jsonl", NULL,
-      EMBED
-      ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('o.jsonl', 'null:8', force=True)).output('r')",
-      "in", false },
-    { "pictures", NULL,
-      READ ".map('p', 'd', ops.image_decode())"
-           ".map('d', 'r', ops.image_resize(size=8))"
-           ".map('r', 'v', ops.image_embedding.timm('null:4'))"
-           ".map('v', 'v', ops.towhee.np_normalize()).output('r', 'v')",
-      "in", true },
-    { "tar", NULL, EMBED ".output('s', 'v')", "shard.tar", false },
-    { "read_npy", read_npy, NULL, NULL, false },
-    { "read_sqlite", read_sqlite, NULL, NULL, false },
-    { "index", build_index, NULL, NULL, false },
-    { "models", show_models, NULL, NULL, false },
-    { "inputs", count_inputs, NULL, NULL, false },
+    { .name = "write_npy",
+      .text = EMBED ".map(('m', 'p', 'v'), 'r', ops.write_npy('o.npy', 'null:8', force=True))"
+                    ".output('r')",
+      .input = "in",
+      .rows = PICTURES },
+    { .name = "write_sqlite",
+      .text = EMBED ".map(('m', 'p', 'v'), 'r', ops.write_sqlite('o.db', 'null:8',"
+                    " force=True, thumbnails=True)).output('r')",
+      .input = "in",
+      .rows = PICTURES },
+    { .name = "write_jsonl",
+      .text = EMBED ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('o.jsonl', 'null:8', force=True))"
+                    ".output('r')",
+      .input = "in",
+      .rows = PICTURES },
+    { .name = "pictures",
+      .text = READ ".map('p', 'd', ops.image_decode())"
+                   ".map('d', 'r', ops.image_resize(size=8))"
+                   ".map('r', 'v', ops.image_embedding.timm('null:4'))"
+                   ".map('v', 'v', ops.towhee.np_normalize()).output('r', 'v')",
+      .input = "in",
+      .rows = PICTURES,
+      .never_damaged = true },
+    { .name = "tiff",
+      .text = EMBED ".output('s', 'v')",
+      .input = "tiff",
+      .rows = 1,
+      .never_damaged = true,
+      .ends = true },
+    { .name = "tar", .text = EMBED ".output('s', 'v')", .input = "shard.tar", .rows = PICTURES },
+    { .name = "read_npy", .run = read_npy },
+    { .name = "read_sqlite", .run = read_sqlite },
+    { .name = "index", .run = build_index },
+    { .name = "models", .run = show_models },
+    { .name = "inputs", .run = count_inputs },
 };
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];
 
 int scenario_run(const struct scenario *scenario, struct pipilo_error *err)
 {
-    return scenario->run != NULL ? scenario->run(err)
-                                 : run_pipeline(scenario->text, scenario->input, err);
+    return scenario->run != NULL
+               ? scenario->run(err)
+               : run_pipeline(scenario->text, scenario->input, scenario->rows, err);
 }
 
 // --- the folder ----------------------------------------------------------------------------------
@@ -196,8 +213,9 @@ static void put(const char *path, struct plo_buf *bytes)
 void scenarios_prepare(void)
 {
     struct pipilo_error err = { 0 };
-    if (mkdir("in", 0777) < 0 || mkdir("home", 0777) < 0)
+    if (mkdir("in", 0777) < 0 || mkdir("tiff", 0777) < 0 || mkdir("home", 0777) < 0)
         exit(1);
+    put("tiff/a.tif", sample_tiff(40, 30));
     put("in/a.bmp", sample_bmp(40, 30));
     put("in/b.jpg", sample_jpeg(50, 40, SAMPLE_PLAIN, 6));
     put("in/c.jpg", sample_jpeg(40, 40, SAMPLE_PROGRESSIVE, 0));
@@ -208,10 +226,10 @@ void scenarios_prepare(void)
         exit(1);
     if (run_pipeline(EMBED
                      ".map(('m', 'p', 'v'), 'r', ops.write_npy('kept.npy', 'null:8')).output('r')",
-                     "in", &err) < 0 ||
+                     "in", PICTURES, &err) < 0 ||
         run_pipeline(
             EMBED ".map(('m', 'p', 'v'), 'r', ops.write_sqlite('kept.db', 'null:8')).output('r')",
-            "in", &err) < 0) {
+            "in", PICTURES, &err) < 0) {
         printf("%s\n", err.message);
         exit(1);
     }

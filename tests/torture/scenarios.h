@@ -12,7 +12,9 @@ struct scenario {
     const char *name;
     int (*run)(struct pipilo_error *err);
     const char *text, *input; // of a pipeline, where `run` is NULL
+    int rows;                 // that it gives
     bool never_damaged;       // all it calls tells lack of memory and bad reads from damage
+    bool ends;                // what it calls ends the process where memory stays away for long
 };
 
 extern const struct scenario scenarios[];
@@ -21,7 +23,8 @@ extern const int scenario_count;
 // Runs one; where it succeeds a pipeline has given all its rows.
 int scenario_run(const struct scenario *scenario, struct pipilo_error *err);
 
-// Pictures of each format that needs no late library, a tar archive, a list, and stores.
+// Pictures of each format that needs no late library and one that needs libvips, a tar archive, a
+// list, and stores.
 void scenarios_prepare(void);
 
 #endif

@@ -118,9 +118,12 @@ static int find_descriptors(struct pipilo_error *err)
 
 static int start_library(struct pipilo_error *err)
 {
-    PLO_TRY(find_descriptors(err));
+    static bool broken; // what has failed to start says the next time that it has started
+    if (!broken)
+        PLO_TRY(find_descriptors(err));
     lib.log_set_handler("VIPS", G_LOG_LEVEL_MASK, keep_quiet, NULL);
-    if (lib.init("pipilo") != 0)
+    broken = broken || lib.init("pipilo") != 0;
+    if (broken)
         return plo_fail(err, PIPILO_EFORMAT, "libvips does not start");
     // A cached operation would keep a picture's bytes after they are gone.
     lib.cache_set_max(0);
@@ -159,6 +162,35 @@ static void again_begin(void)
     lib.error_clear();
 }
 
+// It was nothing of the picture's, but memory that another had for a moment.
+static int again_works(void)
+{
+    pthread_rwlock_unlock(&messages);
+    return 0;
+}
+
+static bool says(const char *text, const char *const *phrases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strstr(text, phrases[i]) != NULL)
+            return true;
+    return false;
+}
+
+static int code_of(const char *text)
+{
+    static const char *const early[] = { "runcated", "rematurely",    "end of",   "bytes, expected",
+                                         "bad seek", "stream length", "too short" };
+    static const char *const unknown[] = { "support", "not configured" };
+    // Of what a picture asks for too much of, libtiff speaks otherwise: "requested memory size".
+    static const char *const memory[] = { "ut of memory", "nsufficient memory", "nough memory",
+                                          "No space for" };
+    return says(text, memory, PLO_COUNT(memory))     ? PIPILO_ENOMEM
+           : says(text, early, PLO_COUNT(early))     ? PIPILO_ETRUNCATED
+           : says(text, unknown, PLO_COUNT(unknown)) ? PIPILO_EFORMAT
+                                                     : PIPILO_ECORRUPT;
+}
+
 // The first line of libvips's messages.
 static int again_end(struct pipilo_error *err)
 {
@@ -170,15 +202,7 @@ static int again_end(struct pipilo_error *err)
     text[length] = '\0';
     lib.error_clear();
     pthread_rwlock_unlock(&messages);
-    static const char *const early_texts[] = { "runcated",        "rematurely", "end of",
-                                               "bytes, expected", "bad seek",   "stream length",
-                                               "too short" };
-    bool early = false;
-    for (size_t i = 0; i < PLO_COUNT(early_texts); i++)
-        early = early || strstr(text, early_texts[i]) != NULL;
-    bool unknown = strstr(text, "support") != NULL || strstr(text, "not configured") != NULL;
-    int code = early ? PIPILO_ETRUNCATED : unknown ? PIPILO_EFORMAT : PIPILO_ECORRUPT;
-    return plo_fail(err, code, "libvips: %s",
+    return plo_fail(err, code_of(text), "libvips: %s",
                     text[0] != '\0' ? text : "the picture cannot be read");
 }
 
@@ -254,7 +278,8 @@ static int load_or_say(VipsImage **out, enum plo_image_format format, const uint
         return 0;
     drop(out);
     again_begin();
-    load(out, format, data, size);
+    if (load(out, format, data, size))
+        return again_works();
     drop(out);
     return again_end(err);
 }
@@ -331,14 +356,13 @@ static int probe_file(struct plo_input *input, struct plo_image_info *info,
     call_begin();
     bool loaded = load_file(&image, info->format, input->fd);
     call_end();
-    if (loaded) {
-        read_image(image, info);
-    } else {
+    if (!loaded) {
         drop(&image);
         again_begin();
-        load_file(&image, info->format, input->fd);
-        result = again_end(err);
+        result = load_file(&image, info->format, input->fd) ? again_works() : again_end(err);
     }
+    if (result == 0)
+        read_image(image, info);
     drop(&image);
     lib.thread_shutdown();
     return result;
@@ -522,15 +546,19 @@ static int say_why(const struct plo_decoder *decoder, uint32_t failed, struct pi
     again_begin();
     if (load(&again.image, decoder->info->format, decoder->data, decoder->size))
         again.region = lib.region_new(again.image);
-    for (uint32_t row = 0; again.region != NULL && row <= failed; row += STRIP) {
+    bool works = again.region != NULL;
+    for (uint32_t row = 0; works && row <= failed; row += STRIP) {
         VipsRect strip = strip_at(decoder, row);
-        if (lib.region_prepare(again.region, &strip) != 0)
-            break;
+        works = lib.region_prepare(again.region, &strip) == 0;
     }
     if (again.region != NULL)
         lib.unref(again.region);
     drop(&again.image);
-    return again_end(err);
+    if (!works)
+        return again_end(err);
+    again_works();
+    return plo_fail(err, PIPILO_ENOMEM,
+                    "libvips had not what it needed, and had it when it was asked again");
 }
 
 static int vips_next(struct plo_decoder *decoder, const uint8_t **row, struct pipilo_error *err)

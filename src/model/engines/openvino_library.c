@@ -2,6 +2,7 @@
 #include "model/engines/openvino_library.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,36 +15,41 @@
 static char given_folder[PATH_MAX]; // where to look first; "": nowhere
 
 // The library's path in `folder`, whatever version its name ends with; NULL where there is none.
-static char *library_in(const char *folder)
+static int library_in(char **path, const char *folder, struct pipilo_error *err)
 {
+    *path = NULL;
     DIR *dir = opendir(folder);
+    if (dir == NULL && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
     if (dir == NULL)
-        return NULL;
-    char *path = NULL;
+        return plo_fail_errno(err, -errno, "OpenVINO is looked for in %s", folder);
     struct dirent *entry;
-    while (path == NULL && (entry = readdir(dir)) != NULL)
-        if (strncmp(entry->d_name, "libopenvino_c.so", 16) == 0)
-            path = plo_file_join(folder, entry->d_name);
+    bool found = false;
+    while (!found && (entry = readdir(dir)) != NULL)
+        found = strncmp(entry->d_name, "libopenvino_c.so", 16) == 0;
+    if (found)
+        *path = plo_file_join(folder, entry->d_name);
     closedir(dir);
-    return path;
+    return found && *path == NULL ? plo_fail_nomem(err, 0) : 0;
 }
 
 // The library beside an installed pipilo, or that of the build tree, or the system's.
-static char *find_library(void)
+static int find_library(char **path, struct pipilo_error *err)
 {
     static const char *const beside[] = { "pipilo/openvino", "../lib/pipilo/openvino" };
-    char *path = NULL;
-    for (size_t i = 0; path == NULL && i < PLO_COUNT(beside); i++) {
+    for (size_t i = 0; *path == NULL && i < PLO_COUNT(beside); i++) {
         char *folder = plo_dynlib_beside(beside[i]);
-        if (folder != NULL)
-            path = library_in(folder);
+        int result = folder != NULL ? library_in(path, folder, err) : 0;
         plo_free(folder);
+        PLO_TRY(result);
     }
 #ifdef PLO_OPENVINO_DIR
-    if (path == NULL)
-        path = library_in(PLO_OPENVINO_DIR);
+    if (*path == NULL)
+        PLO_TRY(library_in(path, PLO_OPENVINO_DIR, err));
 #endif
-    return path != NULL ? path : plo_strdup("libopenvino_c.so");
+    if (*path == NULL)
+        *path = plo_strdup("libopenvino_c.so");
+    return *path != NULL ? 0 : plo_fail_nomem(err, 0);
 }
 
 int plo_openvino_set_folder(const char *folder, struct pipilo_error *err)
@@ -59,17 +65,15 @@ int plo_openvino_open(const struct plo_dynlib_symbol *symbols, size_t count,
 {
     const char *setting = getenv("PIPILO_OPENVINO");
     bool set = setting != NULL && *setting != '\0';
-    char *path = set ? library_in(setting) : NULL;
-    if (!set && given_folder[0] != '\0')
-        path = library_in(given_folder);
-    if (!set && path == NULL)
-        path = find_library();
+    char *path = NULL;
+    if (set || given_folder[0] != '\0')
+        PLO_TRY(library_in(&path, set ? setting : given_folder, err));
     if (set && path == NULL)
         return plo_fail(err, PIPILO_ENOTFOUND,
                         "PIPILO_OPENVINO names %s, which holds no libopenvino_c.so", setting);
     if (path == NULL)
-        return plo_fail_nomem(err, 0);
-    char why[256];
+        PLO_TRY(find_library(&path, err));
+    char why[PLO_LATE_WHY];
     const char *names[] = { path, NULL };
     int result = plo_dynlib_open(names, symbols, count, why, sizeof why);
     plo_free(path);

@@ -54,9 +54,10 @@ static const struct plo_dynlib_symbol symbols[] = {
 static int start_library(struct pipilo_error *err)
 {
     CURLcode code = lib.global_init(CURL_GLOBAL_DEFAULT);
-    return code == CURLE_OK
-               ? 0
-               : plo_fail(err, PIPILO_ENETWORK, "libcurl does not start: %s", lib.strerror(code));
+    if (code == CURLE_OK)
+        return 0;
+    return plo_fail(err, code == CURLE_OUT_OF_MEMORY ? PIPILO_ENOMEM : PIPILO_ENETWORK,
+                    "libcurl does not start: %s", lib.strerror(code));
 }
 
 static const char *const library_names[] = PLO_LIBCURL;

@@ -221,35 +221,59 @@ struct plo_buf *sample_jpeg_tem(uint32_t width, uint32_t height)
     return buf;
 }
 
-struct plo_buf *sample_tiff_twice(uint32_t width, uint32_t height, bool real_first)
+// Baseline: RGB of 8 bits in one strip. `tags` holds type and number, count, value; where the value
+// is an offset, UINT32_MAX stands for that of the depths, UINT32_MAX - 1 for that of the pixels.
+static struct plo_buf *tiff_of(const uint32_t (*tags)[3], uint32_t count, uint32_t pixels)
 {
-    enum { TAGS = 11, BITS = 8 + 2 + 12 * TAGS + 4, PIXELS = BITS + 6 };
-    uint32_t size = 3 * width * height;
-    const uint32_t tags[TAGS][3] = {
-        // tag | type << 16, count, value
-        { 256 | 4 << 16, 1, real_first ? width : 8 },
-        { 256 | 4 << 16, 1, real_first ? 8 : width },
-        { 257 | 4 << 16, 1, real_first ? height : 8 },
-        { 257 | 4 << 16, 1, real_first ? 8 : height },
-        { 258 | 3 << 16, 3, BITS },
-        { 259 | 3 << 16, 1, 1 },
-        { 262 | 3 << 16, 1, 2 },
-        { 273 | 4 << 16, 1, PIXELS },
-        { 277 | 3 << 16, 1, 3 },
-        { 278 | 4 << 16, 1, height },
-        { 279 | 4 << 16, 1, size },
-    };
-    struct plo_buf *buf = plo_buf_create(PIXELS + size);
+    uint32_t depths = 8 + 2 + 12 * count + 4, start = depths + 6;
+    struct plo_buf *buf = plo_buf_create(start + pixels);
     memset(buf->data, 0, buf->size);
     memcpy(buf->data, "II*\0\x08\0\0\0", 8);
-    buf->data[8] = TAGS;
-    for (size_t i = 0; i < TAGS; i++) {
-        for (size_t k = 0; k < 3; k++)
-            put32(buf->data + 10 + 12 * i + 4 * k, tags[i][k]);
+    buf->data[8] = (uint8_t)count;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value = tags[i][2];
+        put32(buf->data + 10 + 12 * i, tags[i][0]);
+        put32(buf->data + 14 + 12 * i, tags[i][1]);
+        put32(buf->data + 18 + 12 * i, value == UINT32_MAX       ? depths
+                                       : value == UINT32_MAX - 1 ? start
+                                                                 : value);
     }
     for (int i = 0; i < 3; i++)
-        buf->data[BITS + 2 * i] = 8;
+        buf->data[depths + 2 * (uint32_t)i] = 8;
     return buf;
+}
+
+// What every TIFF of these has behind its width and height.
+#define TIFF_TAGS(height, size)                                                         \
+    { 258 | 3 << 16, 3, UINT32_MAX }, { 259 | 3 << 16, 1, 1 }, { 262 | 3 << 16, 1, 2 }, \
+        { 273 | 4 << 16, 1, UINT32_MAX - 1 }, { 277 | 3 << 16, 1, 3 },                  \
+        { 278 | 4 << 16, 1, height },                                                   \
+    {                                                                                   \
+        279 | 4 << 16, 1, size                                                          \
+    }
+
+struct plo_buf *sample_tiff(uint32_t width, uint32_t height)
+{
+    uint32_t size = 3 * width * height;
+    const uint32_t tags[][3] = { { 256 | 4 << 16, 1, width },
+                                 { 257 | 4 << 16, 1, height },
+                                 TIFF_TAGS(height, size) };
+    struct plo_buf *buf = tiff_of(tags, PLO_COUNT(tags), size);
+    uint8_t *pixels = sample_pixels(width, height);
+    memcpy(buf->data + buf->size - size, pixels, size);
+    free(pixels);
+    return buf;
+}
+
+struct plo_buf *sample_tiff_twice(uint32_t width, uint32_t height, bool real_first)
+{
+    uint32_t size = 3 * width * height;
+    const uint32_t tags[][3] = { { 256 | 4 << 16, 1, real_first ? width : 8 },
+                                 { 256 | 4 << 16, 1, real_first ? 8 : width },
+                                 { 257 | 4 << 16, 1, real_first ? height : 8 },
+                                 { 257 | 4 << 16, 1, real_first ? 8 : height },
+                                 TIFF_TAGS(height, size) };
+    return tiff_of(tags, PLO_COUNT(tags), size);
 }
 
 struct bits {

@@ -29,6 +29,7 @@ struct plo_buf *sample_png(uint32_t width, uint32_t height, bool interlaced);
 struct plo_buf *sample_webp(uint32_t width, uint32_t height, bool lossless);
 struct plo_buf *sample_bmp(uint32_t width, uint32_t height);
 struct plo_buf *sample_gif(uint32_t width, uint32_t height); // grey, red channel of the pattern
+struct plo_buf *sample_tiff(uint32_t width, uint32_t height);
 
 // A JPEG of the pattern before which stand a marker without a length (TEM) and comments, so that
 // who reads a length behind that marker comes to a header of 8 x 8 pixels in a comment.
