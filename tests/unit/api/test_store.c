@@ -139,6 +139,71 @@ static void refuses_what_does_not_fit(void **state)
     assert_null(store);
 }
 
+// Ends the map with the nth question; counts them.
+struct asked {
+    int count, ends_at;
+};
+
+static int end_map(void *cookie)
+{
+    struct asked *asked = cookie;
+    return ++asked->count == asked->ends_at;
+}
+
+static int map_count(pipilo_store *store, const struct pipilo_map_options *options)
+{
+    struct pipilo_map *map = NULL;
+    int result = pipilo_store_map(&map, store, options, &err);
+    assert_true((result == 0) == (map != NULL));
+    if (result == 0) {
+        assert_int_equal(map->rows, PICTURES);
+        result = (int)map->count;
+    }
+    pipilo_free(map);
+    return result;
+}
+
+// With few dimensions and with many, which are laid out in different ways.
+static void a_map_is_ended_and_bounded(void **state)
+{
+    (void)state;
+    static const char *const models[] = { "'null:8'", "'null:96'" };
+    for (size_t i = 0; i < 2; i++) {
+        pipilo_store *store = NULL;
+        struct asked asked = { 0, 0 };
+        struct pipilo_map_options options = PIPILO_MAP_OPTIONS_INIT;
+        options.limit = 5;
+        options.stop = end_map;
+        options.cookie = &asked;
+        if (i > 0)
+            assert_int_equal(system("rm -rf in o.db"), 0);
+        make_store(models[i]);
+        assert_int_equal(pipilo_store_open(&store, "o.db", &err), 0);
+        // Row 4, a text, has no vector.
+        assert_int_equal(map_count(store, NULL), PICTURES - 1);
+        int found = map_count(store, &options);
+        assert_in_range(found, 4, 5);
+        int questions = asked.count;
+        assert_true(questions > 1);
+        for (int n = 1; n <= questions; n++) {
+            asked = (struct asked){ 0, n };
+            assert_int_equal(map_count(store, &options), PIPILO_ECANCELED);
+            assert_int_equal(asked.count, n);
+        }
+        // Who was built before there was a way to end it has none.
+        options.struct_size = offsetof(struct pipilo_map_options, stop);
+        asked = (struct asked){ 0, 1 };
+        assert_int_equal(map_count(store, &options), found);
+        assert_int_equal(asked.count, 0);
+        pipilo_set_memory(64);
+        assert_int_equal(map_count(store, NULL), PIPILO_EBUDGET);
+        assert_non_null(strstr(err.message, "a map of 9 rows takes "));
+        pipilo_set_memory(0);
+        assert_int_equal(map_count(store, NULL), PICTURES - 1);
+        pipilo_store_close(&store);
+    }
+}
+
 static bool stop(void *cookie)
 {
     (void)cookie;
@@ -176,6 +241,7 @@ int main(void)
         OPS_TEST(finds_a_picture_among_its_like),
         OPS_TEST(is_ended_by_who_watches_it),
         OPS_TEST(refuses_what_does_not_fit),
+        OPS_TEST(a_map_is_ended_and_bounded),
         OPS_TEST(counts_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
