@@ -2,6 +2,8 @@
 // server.h).
 #include "serve.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,6 +65,20 @@ static int fail_missing(const char *path, struct pipilo_error *err)
     return err->code;
 }
 
+// A store that is not there yet is made by the first row, or by another program: in a folder.
+static int check_folder(const char *path, struct pipilo_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s.", slash != NULL ? (int)(slash - path) + 1 : 0, path);
+    if (access(folder, X_OK) == 0)
+        return 0;
+    *err = (struct pipilo_error){ .code = PIPILO_ENOTFOUND };
+    snprintf(err->message, sizeof err->message,
+             "--store %.200s: no store can be made in its folder: %s", path, strerror(errno));
+    return err->code;
+}
+
 // The model a store's vectors come from must be one of those that are served.
 static int open_store(struct server *server, struct pipilo_error *err)
 {
@@ -72,6 +88,8 @@ static int open_store(struct server *server, struct pipilo_error *err)
     int result = pipilo_store_open(&store, path, err);
     if (result == PIPILO_ENOTFOUND && !shelf_path_grows(path))
         return fail_missing(path, err);
+    if (result == PIPILO_ENOTFOUND && check_folder(path, err) < 0)
+        return err->code;
     if (result < 0 && result != PIPILO_ENOTFOUND)
         return result;
     if (store != NULL) {

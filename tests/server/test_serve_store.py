@@ -296,6 +296,15 @@ def test_a_store_that_misses_a_file(tmp_path, photos, gone):
     assert "pipilo embed" in done.stderr and "serving" not in done.stderr
 
 
+def test_a_store_in_a_folder_that_is_not_there(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in ("nowhere", "file"):
+        done = subprocess.run([PROGRAM, "serve", "-m", "null:8", "--store", f"{folder}/s.db", "--listen", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=60, cwd=tmp_path)
+        assert done.returncode == 3 and f"--store {folder}/s.db: no store can be made" in done.stderr
+        assert "serving" not in done.stderr
+
+
 def test_stores_that_do_not_fit(tmp_path, photos, serve):
     done = subprocess.run([PROGRAM, "serve", "-m", "null:16", "--store", photos / "photos.db",
                            "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60)
