@@ -1,5 +1,5 @@
-// engine.h: what runs a model: one file under engines/ behind one table of functions. Adding an
-// engine = its file and its line in engine.c.
+// engine.h: what runs a model: a file under engines/, and what it needs beside it, behind one table
+// of functions. Adding an engine = its file and its line in engine.c.
 //
 // Tensors are float32 in C order. A loaded model has one fixed batch; its requests are what runs at
 // the same time.
