@@ -503,15 +503,7 @@ static const struct option_row rows[] = {
     { 0, "exact", NULL, OPTION_UNFLAG, AT(fast),
       .help = "the same pixels as Pillow, hence the same vectors as Python's tools; so it is "
               "unless --fast is given" },
-    { 0, "fast", NULL, OPTION_FLAG, AT(fast),
-      .help = "decode JPEG and WebP at a reduced size: faster, and vectors that differ slightly" },
-    { 0, "precision", "WHICH", OPTION_CHOICE, AT(precision), .choices = "f32|bf16|auto",
-      .fallback = "f32",
-      .help = "the engine's arithmetic; bf16 is faster and not safe with every model; auto takes "
-              "the fastest that was measured to be safe" },
-    { 0, "exif", "WHAT", OPTION_CHOICE, AT(exif), .choices = "apply|ignore", .fallback = "apply",
-      .help = "whether a photo is turned upright as its EXIF data say" },
-    { 0, "normalize", NULL, OPTION_FLAG, AT(normalize), .help = "make every vector of length 1" },
+#include "vector_rows.def"
     { 0, "dtype", "WHICH", OPTION_CHOICE, AT(dtype), .choices = "f32|f16", .fallback = "f32",
       .help = "how a .db or .npy keeps the vectors; f16 takes half the room, and each number is "
               "rounded to 11 bits" },

@@ -138,15 +138,7 @@ static const struct option_row rows[] = {
       .help = "how long a picture may wait for others to be embedded together with it" },
     { 0, "access-log", "FILE", OPTION_FILE, AT(access_log), .fallback = "-",
       .help = "a line of JSON a request; - is standard output, off is none" },
-    { 0, "fast", NULL, OPTION_FLAG, AT(fast),
-      .help = "decode JPEG and WebP at a reduced size: faster, and vectors that differ slightly" },
-    { 0, "precision", "WHICH", OPTION_CHOICE, AT(precision), .choices = "f32|bf16|auto",
-      .fallback = "f32",
-      .help = "the engine's arithmetic; bf16 is faster and not safe with every model; auto takes "
-              "the fastest that was measured to be safe" },
-    { 0, "exif", "WHAT", OPTION_CHOICE, AT(exif), .choices = "apply|ignore", .fallback = "apply",
-      .help = "whether a photo is turned upright as its EXIF data say" },
-    { 0, "normalize", NULL, OPTION_FLAG, AT(normalize), .help = "make every vector of length 1" },
+#include "vector_rows.def"
     { 0, "device", "DEVICE", OPTION_STRING, AT(device),
       .help = "what the engine works on, such as CPU or GPU" },
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
