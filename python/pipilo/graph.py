@@ -15,8 +15,8 @@ from .operator.nop import NOPNodeOperator
 from .operator.pool import OperatorPool
 from .pipe import Pipeline as PipiloPipeline
 from .pipe import RuntimePipeline as PipiloRuntimePipeline
-from .pipe import _columns
 from .rebuild import as_pipe
+from .steps import columns
 
 __all__ = ["Graph", "Pipeline", "RuntimePipeline"]
 
@@ -82,4 +82,4 @@ class Pipeline(PipiloPipeline):
     __slots__ = ()
 
     def output(self, *output_schema: str, config_kws: Any = None) -> RuntimePipeline:
-        return RuntimePipeline(self._last, _columns(output_schema), config_kws)
+        return RuntimePipeline(self._last, columns(output_schema), config_kws)

@@ -12,11 +12,12 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from .pipe import Pipeline, RuntimePipeline, _base_name, _Step, _walk
+from .pipe import Pipeline, RuntimePipeline
+from .steps import Step, base_name, walk
 
 __all__ = ["reduce", "reduce_pipe"]
 
-_PLAIN = tuple(name for name in _Step.__slots__ if name != "parents")
+_PLAIN = tuple(name for name in Step.__slots__ if name != "parents")
 
 
 def _takes_any_function() -> bool:
@@ -38,20 +39,20 @@ def _can_be_found(fn: FunctionType) -> bool:
     return found is fn
 
 
-def _check(last: _Step) -> None:
-    for step in _walk(last):
+def _check(last: Step) -> None:
+    for step in walk(last):
         fn = step.fn
         if isinstance(fn, FunctionType) and not _can_be_found(fn):
             raise pickle.PicklingError(
-                f"The step {step.name() or _base_name(fn)} of the pipeline calls {fn.__qualname__}, "
+                f"The step {step.name() or base_name(fn)} of the pipeline calls {fn.__qualname__}, "
                 "which another process cannot find by its name: take a function from the top level "
                 "of a module or an operator, or pickle with cloudpickle"
             )
 
 
-def _flat(last: _Step) -> list[tuple[Any, ...]]:
+def _flat(last: Step) -> list[tuple[Any, ...]]:
     """The steps up to `last`, those before each first."""
-    steps = _walk(last)
+    steps = walk(last)
     places = {id(step): place for place, step in enumerate(steps)}
     return [
         (tuple(places[id(parent)] for parent in step.parents), *(getattr(step, n) for n in _PLAIN))
@@ -59,10 +60,10 @@ def _flat(last: _Step) -> list[tuple[Any, ...]]:
     ]
 
 
-def _joined(flat: list[tuple[Any, ...]]) -> _Step:
-    steps: list[_Step] = []
+def _joined(flat: list[tuple[Any, ...]]) -> Step:
+    steps: list[Step] = []
     for parents, *values in flat:
-        step = _Step.__new__(_Step)
+        step = Step.__new__(Step)
         step.parents = tuple(steps[place] for place in parents)
         for name, value in zip(_PLAIN, values, strict=True):
             setattr(step, name, value)

@@ -9,12 +9,23 @@ operators work on the core's own threads meanwhile, without the interpreter's lo
 
 from __future__ import annotations
 
-import os
-from types import FunctionType
-
 from . import _core
 from .data_queue import ColumnType, DataQueue
 from .ops import _OperatorWrapper
+from .steps import (
+    FILTER,
+    FLAT_MAP,
+    MAP,
+    REDUCE,
+    TIME_WINDOW,
+    WINDOW,
+    WINDOW_ALL,
+    Step,
+    base_name,
+    columns,
+    input_columns,
+    walk,
+)
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -25,81 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline", "RuntimePipeline", "pipe"]
 
-_MAP, _FLAT_MAP, _FILTER, _WINDOW, _TIME_WINDOW, _WINDOW_ALL, _REDUCE = range(7)
 _TIMM = "image_embedding.timm"
-_ITERATIONS = ("map", "flat_map", "filter", "window", "time_window", "window_all", "reduce")
-
-
-def _columns(schema: Any) -> tuple[str, ...]:
-    """The column names of a schema: a name, or a tuple or list of names."""
-    names = (schema,) if isinstance(schema, str) else schema
-    if not isinstance(names, (tuple, list)):
-        raise ValueError(f"A schema is a name or a tuple of names, not {schema!r}")
-    for name in names:
-        if not (isinstance(name, str) and name.isascii() and name.isidentifier()):
-            raise ValueError(
-                "Schema can only consist of letters, numbers, and underscores, "
-                f"the error schema: [{name}]"
-            )
-    return tuple(names)
-
-
-class _Step:
-    """One step of a pipe and the way to it; never changed."""
-
-    __slots__ = ("kind", "parents", "inputs", "outputs", "by", "size", "step", "fn", "config", "uid")
-
-    def __init__(
-        self,
-        kind: str | int,
-        parents: tuple[_Step, ...] = (),
-        inputs: tuple[str, ...] = (),
-        outputs: tuple[str, ...] = (),
-        by: tuple[str, ...] = (),
-        size: int = 0,
-        step: int = 0,
-        fn: Any = None,
-        config: Any = None,
-    ):
-        self.kind = kind
-        self.parents = parents
-        self.inputs = inputs
-        self.outputs = outputs
-        self.by = by
-        self.size = size
-        self.step = step
-        self.fn = fn
-        self.config = config
-        self.uid = os.urandom(16).hex() if kind != "input" else "_input"
-
-    def name(self) -> str | None:
-        """The name its configuration gives it, if any."""
-        config = getattr(self.config, "config", self.config)  # a TowheeConfig's
-        return config.get("name") if config else None
-
-
-def _base_name(fn: Any) -> str:
-    """What a node is called after, before its number."""
-    if isinstance(fn, _OperatorWrapper):
-        return fn.name
-    name = fn.__name__ if isinstance(fn, FunctionType) else type(fn).__name__
-    return "lambda" if name == "<lambda>" else name
-
-
-def _walk(last: _Step) -> list[_Step]:
-    """The steps up to `last`, each once, those before it first."""
-    order: list[_Step] = []
-    seen: set[int] = set()
-    stack = [(last, False)]
-    while stack:
-        step, ready = stack.pop()
-        if ready:
-            order.append(step)
-        elif id(step) not in seen:
-            seen.add(id(step))
-            stack.append((step, True))
-            stack.extend((parent, False) for parent in reversed(step.parents))
-    return order
 
 
 class Pipeline:
@@ -107,7 +44,7 @@ class Pipeline:
 
     __slots__ = ("_last",)
 
-    def __init__(self, last: _Step):
+    def __init__(self, last: Step):
         self._last = last
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,19 +55,19 @@ class Pipeline:
     @classmethod
     def input(cls, *schema: str) -> Pipeline:
         """Begins a pipe with its input columns, all SCALAR."""
-        return cls(_Step("input", outputs=_columns(schema)))
+        return cls(Step("input", outputs=columns(schema)))
 
     def map(
         self, input_schema: Schema, output_schema: Schema, fn: Any, config: Any = None
     ) -> Pipeline:
         """One call a row: `fn(*values)` gives the row's outputs."""
-        return self._add(_MAP, input_schema, output_schema, fn, config)
+        return self._add(MAP, input_schema, output_schema, fn, config)
 
     def flat_map(
         self, input_schema: Schema, output_schema: Schema, fn: Any, config: Any = None
     ) -> Pipeline:
         """One call a row; each item of what `fn` gives becomes a row. The outputs are QUEUE columns."""
-        return self._add(_FLAT_MAP, input_schema, output_schema, fn, config)
+        return self._add(FLAT_MAP, input_schema, output_schema, fn, config)
 
     def filter(
         self,
@@ -141,8 +78,8 @@ class Pipeline:
         config: Any = None,
     ) -> Pipeline:
         """Keeps the rows for which `fn` of the filter columns is true."""
-        by = _columns(filter_columns)
-        return self._add(_FILTER, input_schema, output_schema, fn, config, by)
+        by = columns(filter_columns)
+        return self._add(FILTER, input_schema, output_schema, fn, config, by)
 
     def window(
         self,
@@ -154,7 +91,7 @@ class Pipeline:
         config: Any = None,
     ) -> Pipeline:
         """One call for `size` rows, each beginning `step` rows after the last, with a list a column."""
-        return self._add(_WINDOW, input_schema, output_schema, fn, config, (), size, step)
+        return self._add(WINDOW, input_schema, output_schema, fn, config, (), size, step)
 
     def time_window(
         self,
@@ -167,14 +104,14 @@ class Pipeline:
         config: Any = None,
     ) -> Pipeline:
         """As `window`, by the milliseconds in `timestamp_col`; size and step are seconds."""
-        by = _columns(timestamp_col)
-        return self._add(_TIME_WINDOW, input_schema, output_schema, fn, config, by, size, step)
+        by = columns(timestamp_col)
+        return self._add(TIME_WINDOW, input_schema, output_schema, fn, config, by, size, step)
 
     def window_all(
         self, input_schema: Schema, output_schema: Schema, fn: Any, config: Any = None
     ) -> Pipeline:
         """One call with everything, a list a column. The outputs are SCALAR columns."""
-        return self._add(_WINDOW_ALL, input_schema, output_schema, fn, config)
+        return self._add(WINDOW_ALL, input_schema, output_schema, fn, config)
 
     def reduce(
         self, input_schema: Schema, output_schema: Schema, fn: Any, config: Any = None
@@ -182,7 +119,7 @@ class Pipeline:
         """One call with an iterator a column. The outputs are SCALAR columns."""
         if isinstance(fn, RuntimePipeline):
             raise RuntimeError("Reduce node doesn't support pipeline fn")
-        return self._add(_REDUCE, input_schema, output_schema, fn, config)
+        return self._add(REDUCE, input_schema, output_schema, fn, config)
 
     def concat(self, *pipes: Pipeline) -> Pipeline:
         """Joins branches of one input; where a name stands in several, the last pipe wins."""
@@ -191,16 +128,18 @@ class Pipeline:
         for other in pipes:
             if not isinstance(other, Pipeline):
                 raise ValueError(f"{other} is invalid, the parameter of concat must be Pipeline.")
-        return type(self)(_Step("concat", (self._last, *(other._last for other in pipes))))
+        return type(self)(Step("concat", (self._last, *(other._last for other in pipes))))
 
     def output(self, *output_schema: str, config_kws: Any = None) -> RuntimePipeline:
         """Closes the pipe: names are checked, operators made, models loaded."""
-        return RuntimePipeline(self._last, _columns(output_schema), config_kws)
+        return RuntimePipeline(self._last, columns(output_schema), config_kws)
 
     @property
     def dag(self) -> dict[str, dict[str, Any]]:
         """Its steps by an id: inputs, outputs, op_info, iter_info, config, next_nodes."""
-        return _dag(self._last)
+        from .steps_dag import dag_of
+
+        return dag_of(self._last)
 
     def _add(
         self,
@@ -217,8 +156,8 @@ class Pipeline:
             raise ValueError(
                 "Unknown operator, please make sure it is lambda, callable or operator with ops."
             )
-        made = _Step(
-            kind, (self._last,), _columns(inputs), _columns(outputs), by, size, step, fn, config
+        made = Step(
+            kind, (self._last,), columns(inputs), columns(outputs), by, size, step, fn, config
         )
         return type(self)(made)
 
@@ -237,19 +176,6 @@ def _together(*values: Any) -> tuple[Any, ...]:
     return values
 
 
-def _input_columns(steps: list[_Step]) -> tuple[str, ...]:
-    """The columns of the one input, which branches may have written down each for itself."""
-    inputs = [step.outputs for step in steps if step.kind == "input"]
-    for columns in inputs:
-        unknown = set(columns) - set(inputs[-1])
-        if unknown:
-            raise ValueError(
-                f"The DAG Nodes inputs {set(columns)} is not valid, "
-                f"which is not declared: {unknown}."
-            )
-    return inputs[-1]
-
-
 class _Builder:
     """Turns steps into the core's pipe. One for each closed pipeline."""
 
@@ -260,7 +186,7 @@ class _Builder:
         self._made: dict[str, _core.Callable] = {}  # by step: a second pipe calls the same
         self._embedding: dict[str, tuple] = {}  # the arguments of those that take a model, by step
 
-    def close(self, last: _Step, names: tuple[str, ...]) -> _core.Pipeline:
+    def close(self, last: Step, names: tuple[str, ...]) -> _core.Pipeline:
         """The pipeline up to `last`. Models of timm's that are not here yet are exported first."""
         try:
             return self.build(last).output(names)
@@ -278,12 +204,12 @@ class _Builder:
         self.index = 0
         return self.build(last).output(names)
 
-    def build(self, last: _Step, start: _core.Pipe | None = None) -> _core.Pipe:
+    def build(self, last: Step, start: _core.Pipe | None = None) -> _core.Pipe:
         """The pipe up to `last`; with `start`, a pipe that has the input's columns, behind that."""
         made: dict[int, _core.Pipe] = {}
-        steps = _walk(last)
+        steps = walk(last)
         if start is None:
-            start = _core.pipe_input(_input_columns(steps))
+            start = _core.pipe_input(input_columns(steps))
         for step in steps:
             if step.kind == "input":
                 made[id(step)] = start
@@ -294,7 +220,7 @@ class _Builder:
                 made[id(step)] = self._step(made[id(step.parents[0])], step)
         return made[id(last)]
 
-    def _step(self, before: _core.Pipe, step: _Step) -> _core.Pipe:
+    def _step(self, before: _core.Pipe, step: Step) -> _core.Pipe:
         self._check(step)
         if isinstance(step.fn, RuntimePipeline):
             return self._nested(before, step, step.fn)
@@ -303,18 +229,18 @@ class _Builder:
             called = self._made[step.uid] = self._called(step)
         self.index += 1
         # Without an output column flat_map fails when it runs, as in Towhee.
-        outputs = self._hide(1) if step.kind == _FLAT_MAP and not step.outputs else step.outputs
+        outputs = self._hide(1) if step.kind == FLAT_MAP and not step.outputs else step.outputs
         return before.step(
             step.kind, step.inputs, outputs, step.by, step.size, step.step, called, step.name()
         )
 
     @staticmethod
-    def _check(step: _Step) -> None:
-        if step.kind == _FILTER and len(step.inputs) != len(step.outputs):
+    def _check(step: Step) -> None:
+        if step.kind == FILTER and len(step.inputs) != len(step.outputs):
             raise ValueError(
                 "The node is is not valid, the length of inputs if not equal to outputs."
             )
-        if step.kind in (_WINDOW, _TIME_WINDOW):
+        if step.kind in (WINDOW, TIME_WINDOW):
             for number in (step.size, step.step):
                 if not isinstance(number, int) or isinstance(number, bool):
                     raise ValueError(
@@ -328,11 +254,11 @@ class _Builder:
             NodeConfig.of(step.config, "")
 
     # A function, an operator object or a native operator.
-    def _called(self, step: _Step) -> _core.Callable:
+    def _called(self, step: Step) -> _core.Callable:
         fn = step.fn
         outputs = len(step.outputs)
         if not isinstance(fn, _OperatorWrapper):
-            return _core.python_callable(_base_name(fn), step.kind, outputs, fn, None, None)
+            return _core.python_callable(base_name(fn), step.kind, outputs, fn, None, None)
         from .operator.native import native_name
         from .register import OperatorRegistry
 
@@ -344,7 +270,7 @@ class _Builder:
             return _core.native_callable(native, args, kws)
         return self._pooled(step, fn)
 
-    def _pooled(self, step: _Step, fn: _OperatorWrapper) -> _core.Callable:
+    def _pooled(self, step: Step, fn: _OperatorWrapper) -> _core.Callable:
         """An operator object: one for all runs, or one for each run, as its shared type says."""
         from .auto_config import NodeConfig, set_runtime_config
         from .operator.loader import load_operator
@@ -381,22 +307,22 @@ class _Builder:
         return _core.python_callable(fn.name, step.kind, outputs, None, take, give)
 
     # A pipeline as function is inlined; what its outputs become is settled by further steps.
-    def _nested(self, before: _core.Pipe, step: _Step, nested: RuntimePipeline) -> _core.Pipe:
+    def _nested(self, before: _core.Pipe, step: Step, nested: RuntimePipeline) -> _core.Pipe:
         nested._check_open()
         inner, have, want = nested._core, len(nested._names), len(step.outputs)
         self.index += len(inner.nodes())
-        if step.kind == _FILTER:
+        if step.kind == FILTER:
             test = self._hide(1)
-            before = before.step(_MAP, step.by, test, (), 0, 0, inner, None)
-            keep = _core.python_callable("filter", _FILTER, want, bool, None, None)
-            return before.step(_FILTER, step.inputs, step.outputs, test, 0, 0, keep, step.name())
-        cut = (step.kind if step.kind != _FLAT_MAP else _MAP, step.inputs)
+            before = before.step(MAP, step.by, test, (), 0, 0, inner, None)
+            keep = _core.python_callable("filter", FILTER, want, bool, None, None)
+            return before.step(FILTER, step.inputs, step.outputs, test, 0, 0, keep, step.name())
+        cut = (step.kind if step.kind != FLAT_MAP else MAP, step.inputs)
         rest = (step.by, step.size, step.step, inner, None)
-        if step.kind != _FLAT_MAP and have >= want and (have == 1 or want != 1):
+        if step.kind != FLAT_MAP and have >= want and (have == 1 or want != 1):
             return before.step(*cut, step.outputs, *rest)
         hidden = self._hide(have)
         before = before.step(*cut, hidden, *rest)
-        kind = _FLAT_MAP if step.kind == _FLAT_MAP else _MAP
+        kind = FLAT_MAP if step.kind == FLAT_MAP else MAP
         fn = _identity if have == 1 else _together
         called = _core.python_callable("nop", kind, want, fn, None, None)
         return before.step(kind, hidden, step.outputs, (), 0, 0, called, None)
@@ -413,7 +339,7 @@ class _Builder:
 class RuntimePipeline:
     """A closed pipeline. Call it with one value per input column; any thread may, at once."""
 
-    def __init__(self, last: _Step, names: tuple[str, ...], config: Any = None):
+    def __init__(self, last: Step, names: tuple[str, ...], config: Any = None):
         builder = _Builder()
         self._last = last
         self._names = names
@@ -425,7 +351,7 @@ class RuntimePipeline:
             ColumnType.SCALAR if scalar else ColumnType.QUEUE for scalar in self._core.scalars()
         )
         self._call = self._core.call
-        self._inputs = _input_columns(_walk(last))
+        self._inputs = input_columns(walk(last))
 
     @classmethod
     def from_text(cls, text: str) -> RuntimePipeline:
@@ -494,7 +420,7 @@ class RuntimePipeline:
         pool = self._builder.pool
         if pool is not None:
             pool.flush()
-        for step in _walk(self._last):
+        for step in walk(self._last):
             if isinstance(step.fn, RuntimePipeline):
                 step.fn.flush()
             elif not isinstance(step.fn, _OperatorWrapper):
@@ -542,7 +468,9 @@ class RuntimePipeline:
 
     @property
     def dag(self) -> dict[str, dict[str, Any]]:
-        return _dag(self._last, self._names)
+        from .steps_dag import dag_of
+
+        return dag_of(self._last, self._names)
 
     @property
     def dag_repr(self) -> Any:
@@ -560,9 +488,9 @@ class RuntimePipeline:
         """
         if self._many is None and self._inputs and self._names and _only_maps(self._last):
             source = _core.pipe_input((_SOURCE,))
-            rows = _core.python_callable("input", _FLAT_MAP, len(self._inputs), iter, None, None)
+            rows = _core.python_callable("input", FLAT_MAP, len(self._inputs), iter, None, None)
             start = source.step(
-                _FLAT_MAP, (_SOURCE,), self._inputs, (), 0, 0, rows, "_input"
+                FLAT_MAP, (_SOURCE,), self._inputs, (), 0, 0, rows, "_input"
             )
             self._many = self._builder.build(self._last, start).output(self._names)
         return self._many
@@ -571,11 +499,11 @@ class RuntimePipeline:
 _SOURCE = "_pipilo_source"
 
 
-def _only_maps(last: _Step) -> bool:
-    for step in _walk(last):
+def _only_maps(last: Step) -> bool:
+    for step in walk(last):
         if isinstance(step.kind, str):
             continue
-        if step.kind != _MAP or not step.inputs:
+        if step.kind != MAP or not step.inputs:
             return False
         if isinstance(step.fn, RuntimePipeline) and not _only_maps(step.fn._last):
             return False
@@ -588,83 +516,3 @@ class _Graph:
     def __init__(self, pipeline: RuntimePipeline):
         self._nodes = pipeline.dag_repr.nodes
         self.data_queues: list[DataQueue] = []
-
-
-# --- what a pipeline looks like --------------------------------------------------------------
-
-
-def _dag(last: _Step, outputs: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:
-    """The steps as Towhee's dag (see dag.py)."""
-    steps = _walk(last)
-    followers: dict[str, list[str]] = {step.uid: [] for step in steps}
-    for step in steps:
-        for parent in step.parents:
-            followers[parent.uid].append(step.uid)
-    nodes = {
-        step.uid: {
-            "inputs": step.outputs if step.kind == "input" else step.inputs,
-            "outputs": step.outputs,
-            "iter_info": _iter_info(step),
-            "op_info": _op_info(step),
-            "config": step.config,
-            "next_nodes": followers[step.uid] or None,
-        }
-        for step in steps
-    }
-    if outputs is not None:
-        nodes[last.uid]["next_nodes"] = [*followers[last.uid], "_output"]
-        nodes["_output"] = {
-            "inputs": outputs,
-            "outputs": outputs,
-            "iter_info": {"type": "map", "param": None},
-            "op_info": _NOTHING,
-            "config": None,
-            "next_nodes": None,
-        }
-    return nodes
-
-
-_NOTHING = {
-    "operator": "NOPNodeOperator",
-    "type": "built_in",
-    "init_args": None,
-    "init_kws": None,
-    "tag": None,
-    "latest": False,
-}
-
-
-def _op_info(step: _Step) -> dict[str, Any]:
-    fn = step.fn
-    if isinstance(step.kind, str):
-        return dict(_NOTHING)
-    if isinstance(fn, RuntimePipeline):
-        return {**_NOTHING, "operator": fn, "type": "pipeline", "dag": fn.dag}
-    if isinstance(fn, _OperatorWrapper):
-        return {
-            "operator": fn.name,
-            "type": "hub",
-            "init_args": fn.init_args,
-            "init_kws": fn.init_kws,
-            "tag": fn.tag,
-            "latest": fn.is_latest,
-        }
-    kind = "lambda" if _base_name(fn) == "lambda" else "callable"
-    return {**_NOTHING, "operator": fn, "type": kind}
-
-
-def _iter_info(step: _Step) -> dict[str, Any]:
-    if isinstance(step.kind, str):
-        return {"type": "concat" if step.kind == "concat" else "map", "param": None}
-    param: dict[str, Any] | None = None
-    if step.kind == _FILTER:
-        param = {"filter_by": step.by}
-    elif step.kind == _WINDOW:
-        param = {"size": step.size, "step": step.step}
-    elif step.kind == _TIME_WINDOW:
-        param = {
-            "time_range_sec": step.size,
-            "time_step_sec": step.step,
-            "timestamp_col": step.by[0],
-        }
-    return {"type": _ITERATIONS[step.kind], "param": param}
