@@ -6,10 +6,7 @@ import _thread
 import os
 
 from . import _core
-
-TYPE_CHECKING = False  # typing itself is slow to import
-if TYPE_CHECKING:
-    from types import TracebackType
+from .settings import Settings
 
 __all__ = ["decoding"]
 
@@ -24,28 +21,14 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-class _Settings:
-    """What `decoding` gives: it holds from now on, or until the end of a `with`."""
-
-    def __init__(self, before: tuple[float, int, int]):
-        self._before = before
-
-    def __enter__(self) -> _Settings:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with _lock:
-            _core.decoding_set(*self._before)
+def _bring_back(before: tuple[float, int, int]) -> None:
+    with _lock:
+        _core.decoding_set(*before)
 
 
 def decoding(
     time_limit: float | None = None, *, isolate: bool | None = None, max_pixels: int | None = None
-) -> _Settings:
+) -> Settings:
     """Sets how pictures are decoded in this process.
 
     `time_limit` is in seconds: a picture that takes longer is an error (TimeoutError). 0 is the default:
@@ -77,4 +60,4 @@ def decoding(
             before[1] if isolate is None else 1 if isolate else -1,
             before[2] if max_pixels is None else max_pixels,
         )
-    return _Settings(before)
+    return Settings(lambda: _bring_back(before))

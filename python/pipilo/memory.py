@@ -11,11 +11,11 @@ import weakref
 from collections import namedtuple
 
 from . import _core
+from .settings import Settings
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
     from typing import Any, NamedTuple
 
     class MemoryEvent(NamedTuple):
@@ -155,31 +155,15 @@ def _close() -> None:
     _core.end()
 
 
-class _Settings:
-    """What `memory` gives: it holds from now on, or until the end of a `with`."""
-
-    def __init__(self, sizes: Sequence[int], watch: _Watch | None, own: _Watch | None):
-        self._sizes = sizes  # of before, and so is the next
-        self._watch = watch
-        self._own = own
-
-    def __enter__(self) -> _Settings:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        own = self._own
-        with _lock:
-            _set(self._sizes, self._watch)
-            if own is not None and not own.stop():
-                own = None
-        # Not under the lock: the action may set memory itself.
-        if own is not None:
-            own.finish()
+def _bring_back(sizes: Sequence[int], watch: _Watch | None, own: _Watch | None) -> None:
+    """Sizes and action as they were before; `own` is the action that is taken away, if it is there yet."""
+    with _lock:
+        _set(sizes, watch)
+        if own is not None and not own.stop():
+            own = None
+    # Not under the lock: the action may set memory itself.
+    if own is not None:
+        own.finish()
 
 
 def memory(
@@ -189,7 +173,7 @@ def memory(
     hard: int | str | None = None,
     critical: int | str | None = None,
     action: Callable[[MemoryEvent], Any] | bool | None = None,
-) -> _Settings:
+) -> Settings:
     """Sets how much memory there may be, and what is done when it gets short.
 
     `limit` is the budget: pixels, rows between steps and models stay under it. By default it is half of
@@ -219,7 +203,7 @@ def memory(
         sizes, watch = _core.memory_get(), _watch
         wanted = [old if new is None else new for old, new in zip(sizes, given, strict=True)]
         _set(wanted, watch if action is None else own)
-    return _Settings(sizes, watch, own)
+    return Settings(lambda: _bring_back(sizes, watch, own))
 
 
 def _say(line: str) -> None:

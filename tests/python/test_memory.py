@@ -292,11 +292,12 @@ def test_an_action_is_over_before_others_may_set_memory(monkeypatch):
             lock.acquire()
 
         def __exit__(self, *what):
-            over.append(settings._own.is_ended())
+            over.append(own.is_ended())
             lock.release()
 
     lock = module._lock
     settings = pipilo.memory(action=print)
+    own = module._watch
     monkeypatch.setattr(module, "_lock", Lock())
     settings.__exit__(None, None, None)
     assert over == [True]
