@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .flatten import NOP
 from .ops import _OperatorWrapper
 from .pipe import RuntimePipeline
 from .steps import FILTER, ITERATIONS, TIME_WINDOW, WINDOW, Step, base_name, walk
 
 __all__ = ["dag_of"]
-
-_NOTHING = {
-    "operator": "NOPNodeOperator",
-    "type": "built_in",
-    "init_args": None,
-    "init_kws": None,
-    "tag": None,
-    "latest": False,
-}
 
 
 def dag_of(last: Step, outputs: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:
@@ -44,7 +36,7 @@ def dag_of(last: Step, outputs: tuple[str, ...] | None = None) -> dict[str, dict
             "inputs": outputs,
             "outputs": outputs,
             "iter_info": {"type": "map", "param": None},
-            "op_info": _NOTHING,
+            "op_info": dict(NOP),
             "config": None,
             "next_nodes": None,
         }
@@ -54,9 +46,9 @@ def dag_of(last: Step, outputs: tuple[str, ...] | None = None) -> dict[str, dict
 def _op_info(step: Step) -> dict[str, Any]:
     fn = step.fn
     if isinstance(step.kind, str):
-        return dict(_NOTHING)
+        return dict(NOP)
     if isinstance(fn, RuntimePipeline):
-        return {**_NOTHING, "operator": fn, "type": "pipeline", "dag": fn.dag}
+        return {**NOP, "operator": fn, "type": "pipeline", "dag": fn.dag}
     if isinstance(fn, _OperatorWrapper):
         return {
             "operator": fn.name,
@@ -67,7 +59,7 @@ def _op_info(step: Step) -> dict[str, Any]:
             "latest": fn.is_latest,
         }
     kind = "lambda" if base_name(fn) == "lambda" else "callable"
-    return {**_NOTHING, "operator": fn, "type": kind}
+    return {**NOP, "operator": fn, "type": kind}
 
 
 def _iter_info(step: Step) -> dict[str, Any]:
