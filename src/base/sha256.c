@@ -6,6 +6,7 @@
 #include <nettle/sha2.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -31,14 +32,19 @@ int plo_sha256_file(const char *path, char hex[PLO_SHA256_HEX])
     enum { CHUNK = 1 << 18 };
     int result = 0;
     int fd = -1;
+    struct stat status;
     uint8_t *chunk = plo_alloc(CHUNK);
     if (chunk == NULL)
         return -ENOMEM;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        result = -errno;
+    else if (!S_ISREG(status.st_mode))
+        result = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
     struct sha256_ctx context;
     sha256_init(&context);
-    for (;;) {
-        ssize_t got = fd < 0 ? -1 : read(fd, chunk, CHUNK);
+    while (result == 0) {
+        ssize_t got = read(fd, chunk, CHUNK);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)

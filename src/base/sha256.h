@@ -8,7 +8,8 @@ enum { PLO_SHA256_HEX = 65 }; // 64 lower-case hex digits and the NUL
 
 void plo_sha256_hex(const void *data, size_t size, char hex[PLO_SHA256_HEX]);
 
-// Digest of a file's bytes, read in pieces. Returns 0 or a negative errno.
+// Digest of a regular file's bytes, read in pieces. Returns 0 or a negative errno: -EISDIR or
+// -EINVAL where it is no regular file.
 int plo_sha256_file(const char *path, char hex[PLO_SHA256_HEX]);
 
 #endif

@@ -69,7 +69,8 @@ bool plo_card_name_ok(const char *name);
 // PIPILO_EMODEL with the field's path and what is wrong with it, PIPILO_ENOMEM.
 int plo_card_parse(struct plo_card *out, const char *text, size_t size, struct pipilo_error *err);
 
-// The same from a file. Errors also: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_ELIMIT (above 64 KiB).
+// The same from a file. Errors also: PIPILO_EMODEL for what is no regular file; PIPILO_ENOTFOUND,
+// PIPILO_EIO, PIPILO_ELIMIT (above 64 KiB).
 int plo_card_read(struct plo_card *out, const char *path, struct pipilo_error *err);
 
 // Whether the agreement is good enough for "auto": a worst cosine of at least 0.999.

@@ -333,6 +333,10 @@ int plo_card_read(struct plo_card *out, const char *path, struct pipilo_error *e
 {
     char *text = NULL;
     int result = plo_file_read_text(path, PLO_CARD_CEILING, &text);
+    if (result == -EINVAL || result == -EISDIR)
+        return plo_fail(err, PIPILO_EMODEL,
+                        "the model card %.300s is no regular file: put the file itself there",
+                        path);
     if (result < 0)
         return plo_fail_errno(err, result, "model card %s", path);
     struct pipilo_error inner = { 0 };

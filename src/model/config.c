@@ -306,6 +306,8 @@ int plo_config_read(struct plo_card *card, const char *path, struct pipilo_error
 {
     char *text = NULL;
     int result = plo_file_read_text(path, CEILING, &text);
+    if (result == -EINVAL || result == -EISDIR)
+        return plo_fail(err, PIPILO_EMODEL, "the configuration %.300s is no regular file", path);
     if (result < 0)
         return plo_fail_errno(err, result, "%s", path);
     struct pipilo_error inner = { 0 };

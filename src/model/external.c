@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,7 +95,8 @@ static bool read_varint(struct reader *r, struct bytes *b, uint64_t *out)
 static bool next_field(struct reader *r, struct bytes *b, uint64_t *field, struct bytes *content)
 {
     uint64_t tag, length = 0;
-    if (!read_varint(r, b, &tag))
+    // Of a longer tag readers keep 32 bits: a field that is one here may be another there.
+    if (!read_varint(r, b, &tag) || tag > UINT32_MAX)
         return false;
     *field = tag >> 3;
     *content = (struct bytes){ 0, 0 };
@@ -145,6 +148,10 @@ static int add_name(struct plo_external *out, const char *path, const char *name
               strstr(name, "/../") != NULL || (length > 2 && strcmp(name + length - 3, "/..") == 0);
     if (name[0] == '\0' || name[0] == '/' || up)
         return plo_fail(err, PIPILO_EMODEL, "%s asks for '%s', outside its own folder", path, name);
+    // ONNX Runtime's word for weights at an address of the process. OpenVINO would read there.
+    if (strstr(name, "_ORT_MEM_ADDR_") != NULL)
+        return plo_fail(err, PIPILO_EMODEL, "%s asks for '%s', which is memory and no file", path,
+                        name);
     for (size_t i = 0; i < out->count; i++)
         if (strcmp(out->names[i], name) == 0)
             return 0;
@@ -185,19 +192,58 @@ static int walk(struct plo_external *out, struct reader *r, enum message message
     return add_name(out, r->path, value, err);
 }
 
+// Where the model's folder really is; `out` holds PATH_MAX bytes. That of the path the model is
+// opened by: a model.onnx that is a link has its weights beside the link.
+static int real_folder(char *out, const char *onnx, int folder, struct pipilo_error *err)
+{
+    char *path = folder > 0 ? plo_format("%.*s", folder, onnx) : plo_strdup(".");
+    if (path == NULL)
+        return plo_fail_nomem(err, 0);
+    int result = realpath(path, out) != NULL ? 0 : -errno;
+    plo_free(path);
+    return result < 0 ? plo_fail_errno(err, result, "the folder of %s", onnx) : 0;
+}
+
+// What is no regular file may hold the engine for ever (a FIFO) or never end (a device); what links
+// lead out of the folder to, the engine refuses in words of its own.
+static int check_file(const char *path, const char *real, const char *onnx, const char *name,
+                      struct pipilo_error *err)
+{
+    struct stat status;
+    char whole[PATH_MAX];
+    if (access(path, R_OK) < 0 || stat(path, &status) < 0 || realpath(path, whole) == NULL)
+        return plo_fail_errno(err, -errno, "the weights %s of %s", name, onnx);
+    if (!S_ISREG(status.st_mode))
+        return plo_fail(err, PIPILO_EMODEL,
+                        "%.160s keeps weights in '%.100s', which is no regular file: put the file "
+                        "itself there",
+                        onnx, name);
+    size_t length = strlen(real);
+    bool inside = strncmp(whole, real, length) == 0 &&
+                  (whole[length] == '/' || (length == 1 && real[0] == '/'));
+    if (!inside)
+        return plo_fail(err, PIPILO_EMODEL,
+                        "%.120s keeps weights in '%.80s', which leads to %.120s, outside its own "
+                        "folder: put the file itself there (cp -L)",
+                        onnx, name, whole);
+    return 0;
+}
+
 static int check_files(const struct plo_external *external, const char *onnx,
                        struct pipilo_error *err)
 {
     const char *slash = strrchr(onnx, '/');
     int folder = slash != NULL ? (int)(slash - onnx) + 1 : 0;
+    char real[PATH_MAX];
+    if (external->count > 0)
+        PLO_TRY(real_folder(real, onnx, folder, err));
     for (size_t i = 0; i < external->count; i++) {
         char *path = plo_format("%.*s%s", folder, onnx, external->names[i]);
         if (path == NULL)
             return plo_fail_nomem(err, 0);
-        int result = access(path, R_OK) == 0 ? 0 : -errno;
+        int code = check_file(path, real, onnx, external->names[i], err);
         plo_free(path);
-        if (result < 0)
-            return plo_fail_errno(err, result, "the weights %s of %s", external->names[i], onnx);
+        PLO_TRY(code);
     }
     return 0;
 }

@@ -17,11 +17,12 @@ struct plo_external {
 
 // Finds them by reading the protobuf's structure, not its tensors: a 300 MB model takes
 // milliseconds. Errors: PIPILO_EMODEL for a file that is no ONNX model, that names a path which is
-// absolute or has "..", or that names more than 64 files; PIPILO_ENOTFOUND for a file that is
-// missing; PIPILO_EIO. Symbolic links in the folder are whoever put them there's own affair.
+// absolute or has "..", or that names more than 64 files; for one of these that is no regular file,
+// or that lies, all links followed, outside the folder the model is named in; PIPILO_ENOTFOUND for
+// one that is missing; PIPILO_EIO.
 int plo_external_find(struct plo_external *out, const char *onnx, struct pipilo_error *err);
 
-// The same without asking whether the files are there.
+// The same without looking at the files it names.
 int plo_external_names(struct plo_external *out, const char *onnx, struct pipilo_error *err);
 
 #endif

@@ -35,6 +35,10 @@ int plo_watch_add(struct plo_watch *watch, const char *path, struct pipilo_error
     struct plo_watched *file = &files[watch->count];
     if (stat(path, &file->before) < 0)
         return plo_fail_errno(err, -errno, "%s", path);
+    // To open a FIFO would wait for ever, to read a device never end.
+    if (!S_ISREG(file->before.st_mode))
+        return plo_fail(err, PIPILO_EMODEL, "%.300s is no regular file: put the file itself there",
+                        path);
     file->path = plo_strdup(path);
     if (file->path == NULL)
         return plo_fail_nomem(err, 0);

@@ -15,7 +15,8 @@ struct plo_watch {
     size_t count;
 };
 
-// From now on `path` is watched. Errors: PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_ENOMEM.
+// From now on `path` is watched. Errors: PIPILO_EMODEL for what is no regular file;
+// PIPILO_ENOTFOUND, PIPILO_EIO, PIPILO_ENOMEM.
 int plo_watch_add(struct plo_watch *watch, const char *path, struct pipilo_error *err);
 
 // Errors: PIPILO_EMODEL where one of the files is gone, is another one or was written to since,

@@ -1,8 +1,12 @@
 // test_external.c: the files an ONNX model names, found in a protobuf put together by hand.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "helper.h"
+#include "model/card.h"
+#include "model/digest.h"
 #include "model/external.h"
+#include "model/watch.h"
 
 struct message {
     uint8_t data[4096];
@@ -100,6 +104,113 @@ static void stays_in_the_folder(void **state)
     plo_install_remove(folder);
 }
 
+// All of these are what one of the model's own folder is, but for the links.
+static void follows_links_inside(void **state)
+{
+    (void)state;
+    char folder[256], path[300], other[300];
+    struct plo_external external;
+    struct pipilo_error err = { 0 };
+    make_folder(folder);
+    write_text(folder, "m/sub/real", "x");
+    snprintf(path, sizeof path, "%s/m/w", folder);
+    assert_int_equal(symlink("sub/real", path), 0);
+    struct message m = model("w", false);
+    write_file(folder, "blob", m.data, m.size);
+    snprintf(path, sizeof path, "%s/m/model.onnx", folder);
+    assert_int_equal(symlink("../blob", path), 0);
+    assert_int_equal(plo_external_find(&external, path, &err), 0);
+    snprintf(other, sizeof other, "%s/folder", folder);
+    assert_int_equal(symlink("m", other), 0);
+    snprintf(path, sizeof path, "%s/folder/model.onnx", folder);
+    assert_int_equal(plo_external_find(&external, path, &err), 0);
+    assert_int_equal(chdir(other), 0);
+    assert_int_equal(plo_external_find(&external, "model.onnx", &err), 0);
+    assert_int_equal(chdir("/"), 0);
+    plo_install_remove(folder);
+}
+
+static void follows_no_links_out(void **state)
+{
+    (void)state;
+    static const char *const links[][2] = { { "link", "../out" }, // the file itself
+                                            { "d", ".." },        // a folder on the way to it
+                                            { "near", "../mm/out" } };
+    static const char *const names[] = { "link", "d/out", "near" };
+    char folder[256], inner[270], path[300];
+    make_folder(folder);
+    snprintf(inner, sizeof inner, "%s/m", folder);
+    write_text(folder, "out", "x");
+    write_text(folder, "mm/out", "x"); // a name that only begins like the folder's
+    assert_int_equal(plo_file_make_folders(inner), 0);
+    for (size_t i = 0; i < PLO_COUNT(names); i++) {
+        struct plo_external external;
+        struct pipilo_error err;
+        struct message m = model(names[i], false);
+        snprintf(path, sizeof path, "%s/%s", inner, links[i][0]);
+        assert_int_equal(symlink(links[i][1], path), 0);
+        assert_int_equal(find(&external, inner, &m, &err), PIPILO_EMODEL);
+        assert_message(err, PIPILO_EMODEL, "outside its own folder");
+        assert_message(err, PIPILO_EMODEL, names[i]);
+        assert_message(err, PIPILO_EMODEL, "/m/model.onnx");
+    }
+    plo_install_remove(folder);
+}
+
+static void takes_regular_files_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "fifo", "zero", "folder", "." };
+    char folder[256], path[300], hex[PLO_SHA256_HEX];
+    struct plo_watch watch = { 0 };
+    struct pipilo_error err;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/fifo", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/zero", folder);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    snprintf(path, sizeof path, "%s/folder", folder);
+    assert_int_equal(plo_file_make_folders(path), 0);
+    for (size_t i = 0; i < PLO_COUNT(names); i++) {
+        struct plo_external external;
+        struct plo_card card;
+        struct message m = model(names[i], false);
+        assert_int_equal(find(&external, folder, &m, &err), PIPILO_EMODEL);
+        assert_message(err, PIPILO_EMODEL, "which is no regular file");
+        assert_message(err, PIPILO_EMODEL, names[i]);
+        // As the model itself and as its card: each by every way that would open it.
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_int_equal(plo_external_find(&external, path, &err), PIPILO_EMODEL);
+        assert_int_equal(plo_watch_add(&watch, path, &err), PIPILO_EMODEL);
+        assert_message(err, PIPILO_EMODEL, "no regular file");
+        assert_int_equal(plo_digest_file(path, hex, &err), PIPILO_EIO);
+        assert_int_equal(plo_card_read(&card, path, &err), PIPILO_EMODEL);
+        assert_message(err, PIPILO_EMODEL, "no regular file");
+    }
+    plo_watch_reset(&watch);
+    plo_install_remove(folder);
+}
+
+// What other readers of the format take for something else than a file of the folder.
+static void refuses_what_others_read_otherwise(void **state)
+{
+    (void)state;
+    char folder[256];
+    struct plo_external external;
+    struct pipilo_error err;
+    make_folder(folder);
+    write_text(folder, "*/_ORT_MEM_ADDR_/*", "x");
+    struct message m = model("*/_ORT_MEM_ADDR_/*", false);
+    assert_int_equal(find(&external, folder, &m, &err), PIPILO_EMODEL);
+    assert_message(err, PIPILO_EMODEL, "memory and no file");
+    // Field 7, the graph, by a tag of 33 bits, of which some readers keep 32.
+    static const uint8_t wide[] = { 1 << 3, 8, 0xba, 0x80, 0x80, 0x80, 0x10, 0, 7 << 3 | 2, 0 };
+    m.size = sizeof wide;
+    memcpy(m.data, wide, sizeof wide);
+    assert_int_equal(find(&external, folder, &m, &err), PIPILO_EMODEL);
+    plo_install_remove(folder);
+}
+
 static void refuses_what_is_no_model(void **state)
 {
     (void)state;
@@ -125,6 +236,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_files),
         cmocka_unit_test(stays_in_the_folder),
+        cmocka_unit_test(follows_links_inside),
+        cmocka_unit_test(follows_no_links_out),
+        cmocka_unit_test(takes_regular_files_alone),
+        cmocka_unit_test(refuses_what_others_read_otherwise),
         cmocka_unit_test(refuses_what_is_no_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
