@@ -129,6 +129,24 @@ int64_t plo_alloc_fail_nth(int64_t nth)
     return atomic_exchange(&made, 0);
 }
 
+void plo_alloc_fit(uint64_t bytes)
+{
+#if defined(__GLIBC__)
+    static atomic_bool fitted;
+    const uint64_t least = UINT64_C(128) << 10, most = UINT64_C(32)
+                                                       << 20; // between which glibc moves
+    uint64_t apart = bytes / 128;
+    if (apart >= most && !atomic_load(&fitted))
+        return;
+    atomic_store(&fitted, true);
+    apart = apart < least ? least : apart > most ? most : apart;
+    mallopt(M_MMAP_THRESHOLD, (int)apart);
+    mallopt(M_TRIM_THRESHOLD, (int)(2 * apart));
+#else
+    (void)bytes;
+#endif
+}
+
 void plo_alloc_trim(void)
 {
 #if defined(__GLIBC__)

@@ -45,6 +45,12 @@ PLO_MUST_CHECK char *plo_vformat(const char *format, va_list args);
 // Blocks allocated and not yet freed.
 int64_t plo_alloc_live(void);
 
+// Fits the heap to a process that shall live on `bytes`: blocks of more than a 128th of them (128
+// KiB at least) are the system's and go back to it when they are freed; in the heap each would
+// leave a hole, and holes of many sizes come to more than what is in use. Beyond 4 GB glibc's own
+// rule stays, under which any block up to 32 MiB is soon the heap's.
+void plo_alloc_fit(uint64_t bytes);
+
 // Gives free pages of the heap back to the system, where it can be asked to.
 void plo_alloc_trim(void);
 

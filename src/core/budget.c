@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "base/alloc.h"
 #include "base/memory_use.h"
 #include "core/fork.h"
 #include "core/memory_marks.h"
@@ -44,6 +45,10 @@ static uint64_t default_limit(void)
         bytes = plo_memory_limit(0, &use);
         plo_memory_marks_complain();
         by_default = bytes;
+        plo_lock_take(&lock);
+        uint64_t most = limit != 0 ? limit : bytes;
+        plo_lock_release(&lock);
+        plo_alloc_fit(most);
     }
     return bytes;
 }
@@ -100,6 +105,7 @@ void plo_budget_set(uint64_t bytes)
     limit = bytes;
     by_default = 0;
     plo_lock_release(&lock);
+    (void)default_limit(); // and the heap fits the new one
     wake_all();
 }
 
@@ -145,10 +151,8 @@ uint64_t plo_budget_peak(void)
 static enum plo_grant grant_locked(uint64_t bytes, uint64_t most, bool begun)
 {
     enum plo_admission now = admission;
-    if (now == PLO_ADMIT_NONE && !begun)
-        return PLO_REFUSED;
     if (reserved == 0)
-        return PLO_GRANTED;
+        return now == PLO_ADMIT_NONE && !begun ? PLO_REFUSED : PLO_GRANTED;
     if (now >= PLO_ADMIT_ONE)
         return PLO_WAIT;
     most = now == PLO_ADMIT_HALF ? most / 2 : most;

@@ -25,7 +25,7 @@ enum plo_admission {
     PLO_ADMIT_ALL,  // what fits the budget
     PLO_ADMIT_HALF, // what fits half of it
     PLO_ADMIT_ONE,  // one reservation at a time
-    PLO_ADMIT_NONE, // nothing
+    PLO_ADMIT_NONE, // nothing: who comes waits until no reservation is held, and is refused then
 };
 
 struct plo_budget_waiter {

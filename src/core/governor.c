@@ -155,7 +155,8 @@ static void look(void)
     bool changed = step(&use, &event);
     bool short_of = event.state > PIPILO_MEMORY_OK;
     bool first = short_of && event.before == PIPILO_MEMORY_OK;
-    bool relief = first || (short_of && clock - relieved >= RELIEF_EVERY);
+    bool last = changed && event.state == PIPILO_MEMORY_CRITICAL; // before rows are refused
+    bool relief = first || last || (short_of && clock - relieved >= RELIEF_EVERY);
     if (relief)
         relieved = clock;
     void (*action)(void *, const struct pipilo_memory_event *) = set.action;
@@ -175,12 +176,9 @@ static void look(void)
         action(cookie, &event);
 }
 
-void plo_governor_tick(void)
+// False where another thread is at it.
+static bool look_alone(void)
 {
-    int64_t clock = plo_clock_ns();
-    int64_t when = atomic_load_explicit(&due, memory_order_relaxed);
-    if (clock < when || !atomic_compare_exchange_strong(&due, &when, clock + interval))
-        return;
     plo_lock_take(&lock);
     bool mine = !looking;
     looking = true;
@@ -188,12 +186,33 @@ void plo_governor_tick(void)
         looker = pthread_self();
     plo_lock_release(&lock);
     if (!mine)
-        return;
+        return false;
     look();
     plo_lock_take(&lock);
     looking = false;
     pthread_cond_broadcast(&looked);
     plo_lock_release(&lock);
+    return true;
+}
+
+void plo_governor_tick(void)
+{
+    int64_t clock = plo_clock_ns();
+    int64_t when = atomic_load_explicit(&due, memory_order_relaxed);
+    if (clock >= when && atomic_compare_exchange_strong(&due, &when, clock + interval))
+        (void)look_alone();
+}
+
+void plo_governor_look(void)
+{
+    bool within = false; // called by an action, which does not wait for itself
+    while (!within && !look_alone()) {
+        plo_lock_take(&lock);
+        within = looking && pthread_equal(looker, pthread_self());
+        while (looking && !within)
+            pthread_cond_wait(&looked, &lock.mutex);
+        plo_lock_release(&lock);
+    }
 }
 
 void plo_governor_add_relief(void (*give_back)(void))

@@ -18,8 +18,12 @@
 // a reservation: the action may take long.
 void plo_governor_tick(void);
 
-// Has `give_back` called when memory gets short and once a second while it is; once, however often
-// it is added. Any part above may add one.
+// Looks at once: before a row is refused, for what was seen a moment ago may have passed. As
+// plo_governor_tick otherwise.
+void plo_governor_look(void);
+
+// Has `give_back` called when memory gets short, before rows are refused, and once a second while
+// it is; once, however often it is added. Any part above may add one.
 void plo_governor_add_relief(void (*give_back)(void));
 
 // Sets the budget alone, as pipilo_set_memory does.

@@ -74,6 +74,10 @@ static int reserve_row(struct plo_node *node, struct plo_call *call, size_t row,
     // What comes to a writer has been paid for.
     *grant = node->op->flags & PIPILO_OP_WRITES ? plo_budget_reserve_begun(need, waiter)
                                                 : plo_budget_reserve(need, waiter);
+    if (*grant == PLO_REFUSED) {
+        plo_governor_look();
+        *grant = plo_budget_reserve(need, waiter);
+    }
     if (*grant == PLO_NEVER || *grant == PLO_REFUSED) {
         struct pipilo_error reason;
         fill_refusal(*grant, need, &reason);

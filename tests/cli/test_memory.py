@@ -154,11 +154,11 @@ class Group:
 
 
 @contextlib.contextmanager
-def control_group():
-    """A group of LIMIT bytes, without swap where that can be; skips where none can be made."""
+def control_group(limit=LIMIT):
+    """A group of `limit` bytes, without swap where that can be; skips where none can be made."""
     places = [("/sys/fs/cgroup/memory", 1, "memory.limit_in_bytes"), ("/sys/fs/cgroup", 2, "memory.max")]
     why = "no memory controller is mounted"
-    for place, version, limit in places:
+    for place, version, most in places:
         folder = pathlib.Path(place) / f"pipilo-test-{os.getpid()}"
         try:
             folder.mkdir()
@@ -166,11 +166,11 @@ def control_group():
             why = str(error)
             continue
         try:
-            (folder / limit).write_text(str(LIMIT))
+            (folder / most).write_text(str(limit))
             swaps = len(pathlib.Path("/proc/swaps").read_text().splitlines()) > 1
             for swap in ("memory.memsw.limit_in_bytes", "memory.swap.max"):
                 with contextlib.suppress(OSError):
-                    (folder / swap).write_text(str(LIMIT) if version == 1 else "0")
+                    (folder / swap).write_text(str(limit) if version == 1 else "0")
                     swaps = False
             (folder / "cgroup.procs").read_text()
         except OSError as error:
@@ -231,6 +231,30 @@ def test_large_pictures_in_a_small_group(large, tmp_path, environment):
         done = group.run([sys.executable, "-c", "x = b'1' * (400 << 20)"])
         assert done.returncode != 0
         assert group.killed() > 0
+
+
+def test_pictures_of_many_sizes_in_a_small_group(tmp_path, environment):
+    """What each leaves in the heap when it goes must not come to more than what is in use, and a moment of
+    shortness must not cost the rows behind it."""
+    chosen = pathlib.Path(os.environ.get("PIPILO_DEPS", ".deps")).resolve() / "photos"
+    if not chosen.is_dir():
+        pytest.skip("there are no photos in .deps")
+    for threads in (2, 16):
+        with control_group(128 << 20) as group:
+            done = group.run([PROGRAM, "embed", *[chosen] * 6, *NULL, "-o", tmp_path / "out.jsonl", "--json", "--force",
+                              "--threads", threads], env=environment)
+            assert done.returncode == 0, done.stderr[-2000:]
+            summary = json.loads(done.stdout)
+            assert summary["rows"] == summary["ok"] == 6 * len(list(chosen.iterdir()))
+            assert group.killed() == 0
+    with control_group(64 << 20) as group:
+        done = group.run([PROGRAM, "embed", *[chosen] * 6, *NULL, "-o", tmp_path / "out.jsonl", "--force",
+                          "--threads", 16], env=environment)
+        assert done.returncode == 1, done.stderr[-2000:]
+        assert group.killed() == 0
+        rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert {row["code"] for row in rows} == {None, "out_of_memory_budget"}
+        assert all("the memory budget is 33554432 bytes" in row["message"] for row in rows if row["code"])
 
 
 def test_a_model_that_does_not_fit_a_small_group(photos, tmp_path, environment):

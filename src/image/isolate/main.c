@@ -11,6 +11,7 @@
 #include <malloc.h>
 #endif
 
+#include "base/alloc.h"
 #include "image/isolate/protocol.h"
 #include "image/isolate/server.h"
 
@@ -36,5 +37,7 @@ int main(int count, char **words)
     // One heap for all threads: their own would take 64 MB of addresses each.
     mallopt(M_ARENA_MAX, 1);
 #endif
+    // What a large picture took shall not stay with a helper that decodes small ones.
+    plo_alloc_fit(UINT64_C(128) << 20);
     return plo_helper_serve(words[1]);
 }
