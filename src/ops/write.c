@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/fail.h"
+#include "image/decoding.h"
 #include "ops/item.h"
 #include "ops/picture.h"
 #include "ops/process.h"
@@ -105,6 +106,7 @@ int plo_write_start(void *state, void *run, struct pipilo_error *err)
         .update = write->update || write->append,
         .resume = write->resume,
         .thumbnails = write->thumbnails,
+        .max_pixels = plo_decoding_pixels(),
         .shard = write->shard,
     };
     if (write->thumbnails) {

@@ -17,7 +17,7 @@
 #include "table/outfile.h"
 #include "table/scan.h"
 
-static const char format_name[] = "pipilo-resume-1";
+static const char format_name[] = "pipilo-resume-2";
 
 enum { SUM = 28 }; // , "sum": "0123456789abcdef"}
 
@@ -89,9 +89,10 @@ int plo_journal_create(struct plo_journal *journal, const char *path,
     plo_str_add_json(&line, head->meta.fingerprint);
     plo_str_addf(&line, ", \"fingerprint_of\": %s, \"dim\": %zu, \"dtype\": \"%s\"",
                  head->meta.fingerprint_json, head->meta.dim, head->meta.halves ? "f16" : "f32");
-    plo_str_addf(&line, ", \"thumbnails\": %d, \"part\": %d, \"of\": %d, \"marks_at\": %llu",
-                 head->thumbnails, head->shard.part, head->shard.of,
-                 (unsigned long long)head->marks_at);
+    plo_str_addf(&line, ", \"thumbnails\": %d, \"max_pixels\": %llu", head->thumbnails,
+                 (unsigned long long)head->max_pixels);
+    plo_str_addf(&line, ", \"part\": %d, \"of\": %d, \"marks_at\": %llu", head->shard.part,
+                 head->shard.of, (unsigned long long)head->marks_at);
     PLO_TRY(put_line(journal, &line, err));
     plo_outfile_sync_folder(path);
     return 0;
@@ -146,13 +147,15 @@ static int read_head(struct plo_journal_head *head, const char *text, size_t len
                      const char *path, struct pipilo_error *err)
 {
     struct plo_scan_value format = { 0 }, id = { 0 }, made_of = { 0 }, dim = { 0 }, dtype = { 0 },
-                          thumbnails = { 0 }, part = { 0 }, of = { 0 }, marks = { 0 };
+                          thumbnails = { 0 }, pixels = { 0 }, part = { 0 }, of = { 0 },
+                          marks = { 0 };
     const struct plo_scan_field fields[] = {
-        { "format", &format }, { "fingerprint", &id }, { "fingerprint_of", &made_of },
-        { "dim", &dim },       { "dtype", &dtype },    { "thumbnails", &thumbnails },
-        { "part", &part },     { "of", &of },          { "marks_at", &marks },
+        { "format", &format },     { "fingerprint", &id }, { "fingerprint_of", &made_of },
+        { "dim", &dim },           { "dtype", &dtype },    { "thumbnails", &thumbnails },
+        { "part", &part },         { "of", &of },          { "marks_at", &marks },
+        { "max_pixels", &pixels },
     };
-    int64_t numbers[5];
+    int64_t numbers[6];
     if (!plo_scan_object(text, length, fields, PLO_COUNT(fields)) || format.text == NULL)
         return 0;
     if (format.length != sizeof format_name + 1 ||
@@ -164,7 +167,8 @@ static int read_head(struct plo_journal_head *head, const char *text, size_t len
         !take_int(thumbnails, 0, 1, &numbers[1]) ||
         !take_int(part, 0, PLO_SHARD_LIMIT, &numbers[2]) ||
         !take_int(of, 0, PLO_SHARD_LIMIT, &numbers[3]) ||
-        !take_int(marks, 0, INT64_MAX, &numbers[4]) || dtype.length != 5 || id.text == NULL ||
+        !take_int(marks, 0, INT64_MAX, &numbers[4]) ||
+        !take_int(pixels, 0, INT64_MAX, &numbers[5]) || dtype.length != 5 || id.text == NULL ||
         made_of.text == NULL || made_of.text[0] != '{')
         return 0;
     head->meta.fingerprint = take_text(id, true);
@@ -174,6 +178,7 @@ static int read_head(struct plo_journal_head *head, const char *text, size_t len
     head->meta.dim = (size_t)numbers[0];
     head->meta.halves = memcmp(dtype.text, "\"f16\"", 5) == 0;
     head->thumbnails = numbers[1] != 0;
+    head->max_pixels = (uint64_t)numbers[5];
     head->shard = (struct plo_shard){ .part = (int)numbers[2], .of = (int)numbers[3] };
     head->marks_at = (uint64_t)numbers[4];
     return 1;

@@ -17,6 +17,7 @@ struct plo_journal {
 struct plo_journal_head {
     struct plo_table_meta meta; // of these: fingerprint, fingerprint_json, dim, halves
     bool thumbnails;
+    uint64_t max_pixels;    // of a picture
     struct plo_shard shard; // part and of
     uint64_t marks_at;      // where the marks begin in the partial X.meta.json; 0: there is none
 };

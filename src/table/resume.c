@@ -58,6 +58,13 @@ static int check_head(const struct plo_table *table, const struct plo_journal_he
         return plo_fail(err, PIPILO_EMISMATCH,
                         "%s was begun %s --thumbnails: resume it so, or " BEGIN_ANEW, table->path,
                         head->thumbnails ? "with" : "without");
+    if (head->max_pixels != table->options.max_pixels)
+        return plo_fail(err, PIPILO_EMISMATCH,
+                        "%s was begun with at most %llu pixels a picture, and this run takes %llu: "
+                        "resume it with --max-pixels %llu; " BEGIN_ANEW,
+                        table->path, (unsigned long long)head->max_pixels,
+                        (unsigned long long)table->options.max_pixels,
+                        (unsigned long long)head->max_pixels);
     if (head->shard.part != table->options.shard.part || head->shard.of != table->options.shard.of)
         return fail_part(table, &head->shard, err);
     return 0;
@@ -129,6 +136,7 @@ int plo_resume_begin(struct plo_table *table, uint64_t marks_at, struct pipilo_e
     struct plo_journal_head head = {
         .meta = table->meta,
         .thumbnails = table->options.thumbnails,
+        .max_pixels = table->options.max_pixels,
         .shard = table->options.shard,
         .marks_at = marks_at,
     };

@@ -55,6 +55,7 @@ struct plo_table_options {
     bool update;            // add to what is there; nothing there is no failure
     bool resume;            // go on with what an earlier writer left; not with `update`
     bool thumbnails;        // rows have them, for all that this file knows
+    uint64_t max_pixels;    // likewise: pictures of more are error rows
     struct plo_shard shard; // part and of
 };
 

@@ -189,7 +189,7 @@ def test_changed_inputs_are_refused(pipilo, photos, stopped, tmp_path, change, n
 
 @pytest.mark.parametrize("words, named", [
     (["-m", "null:32"], "fingerprint"), ([*NULL, "--fast"], "fingerprint"), ([*NULL, "--normalize"], "normalize"),
-    ([*NULL, "--shard", "1/2"], "no shard"),
+    ([*NULL, "--shard", "1/2"], "no shard"), ([*NULL, "--max-pixels", "4799"], "with --max-pixels 268435456; "),
 ])
 def test_another_way_is_refused(pipilo, photos, stopped, tmp_path, words, named):
     before = outs(tmp_path)
@@ -204,6 +204,35 @@ def test_another_kind_of_row_is_refused(pipilo, photos, words, named):
     pipilo("embed", photos, *NULL, "-o", "out.db", "--resume", "--on-error", "stop", status=6)
     done = pipilo("embed", photos, *NULL, "-o", "out.db", "--resume", *words, status=4)
     assert named in done.err
+
+
+def test_a_limit_is_the_same_throughout(pipilo, photos, tmp_path):
+    """Given or of the environment: else rows of two limits would lie in one OUT."""
+    draw(photos / "9.jpg", 9, size=(100, 60))
+    bad = photos / "zzz.png"
+    bad.write_bytes(b"")
+    embed = ["embed", photos, *NULL, "-o", "out.npy"]
+    few, more = {"PIPILO_MAX_PIXELS": "6000"}, {"PIPILO_MAX_PIXELS": "6001"}
+    pipilo(*embed, "--resume", "--on-error", "stop", env=few, status=6)
+    bad.unlink()
+    before = outs(tmp_path)
+    for env, words in ((more, []), ({}, []), (few, ["--max-pixels", "6001"])):
+        done = pipilo(*embed, "--resume", *words, env=env, status=4)
+        assert "at most 6000 pixels" in done.err and "--max-pixels 6000;" in done.err and "--force" in done.err
+        assert outs(tmp_path) == before
+    pipilo(*embed, "--resume", "--max-pixels", "6000", status=0)
+    resumed = outs(tmp_path)
+    pipilo(*embed, "--force", env=few)
+    assert outs(tmp_path) == resumed
+
+
+def test_what_may_change_between_runs(pipilo, photos, stopped, tmp_path):
+    """Rows that are there stay, and with this engine and time enough all come out the same."""
+    pipilo("embed", photos, *NULL, "-o", stopped, "--resume", "--time-limit", "1000", "--isolate", "--batch", "3",
+           "--threads", "2", "--memory", "1G", "--nice", "--on-error", "row")
+    resumed = outs(tmp_path)
+    pipilo("embed", photos, *NULL, "-o", stopped, "--force")
+    assert outs(tmp_path) == resumed
 
 
 def test_what_can_be_resumed_is_not_thrown_away(pipilo, photos, stopped, tmp_path):

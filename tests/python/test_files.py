@@ -55,6 +55,8 @@ def test_a_call_goes_on(folder, tmp_path, out):
     with pytest.raises(ValueError, match="6.png"):
         embed_to(tmp_path / out, [folder], MODEL, resume=True, on_error="stop")
     bad.write_bytes(good)
+    with pipilo.decoding(max_pixels=9000), pytest.raises(ValueError, match="at most 268435456 pixels"):
+        embed_to(tmp_path / out, [folder], MODEL, resume=True, on_error="stop")
     before = pipilo.stats()["resumed"]
     assert embed_to(tmp_path / out, [folder], MODEL, resume=True, on_error="stop") == (2, 0)
     assert pipilo.stats()["resumed"] - before == 6

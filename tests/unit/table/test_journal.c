@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include "base/buf.h"
+#include "base/checksum.h"
 #include "table/journal.h"
 
 static const char path[] = "out.npy.partial.resume";
@@ -13,7 +14,9 @@ enum { RECORDS = 4 };
 static struct plo_buf *write_journal(size_t ends[RECORDS + 1])
 {
     struct plo_journal journal = PLO_JOURNAL_INIT;
-    struct plo_journal_head head = { .meta = meta, .thumbnails = true, .marks_at = 77 };
+    struct plo_journal_head head = {
+        .meta = meta, .thumbnails = true, .max_pixels = 9000, .marks_at = 77
+    };
     struct plo_buf *whole = NULL;
     struct stat status;
     head.shard = (struct plo_shard){ .part = 2, .of = 3 };
@@ -50,6 +53,7 @@ static int told(const uint8_t *data, size_t size, uint64_t *end)
         assert_true(state.complete == (records == RECORDS));
         assert_true(state.head.shard.part == 2 && state.head.shard.of == 3);
         assert_true(state.head.thumbnails && state.head.marks_at == 77);
+        assert_int_equal(state.head.max_pixels, 9000);
         assert_string_equal(state.head.meta.fingerprint, meta.fingerprint);
         assert_int_equal(state.head.meta.dim, DIM);
         *end = state.end;
@@ -116,12 +120,33 @@ static void test_goes_on_behind_what_is_whole(void **state)
     assert_int_equal(plo_journal_read(&read, path, &err), 0);
 }
 
+// A journal of before pictures had a limit in it is left to the pipilo that began it.
+static void test_an_older_format(void **state)
+{
+    (void)state;
+    size_t ends[RECORDS + 1];
+    struct plo_buf *whole = write_journal(ends);
+    struct plo_journal_state read;
+    char *text = (char *)whole->data, *digit = strstr(text, "pipilo-resume-2"), sum[17];
+    assert_non_null(digit);
+    digit[strlen("pipilo-resume-")] = '1';
+    size_t length = ends[0] - strlen(", 'sum': '0123456789abcdef'}\n");
+    snprintf(sum, sizeof sum, "%016llx", (unsigned long long)plo_checksum(text, length));
+    memcpy(text + length + strlen(", 'sum': '"), sum, 16);
+    put(whole->data, whole->size);
+    assert_int_equal(plo_journal_read(&read, path, &err), PIPILO_EFORMAT);
+    assert_non_null(strstr(err.message, "pipilo-resume-2"));
+    plo_buf_unref(&whole);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_every_byte_flipped),
         cmocka_unit_test(test_goes_on_behind_what_is_whole),
+        cmocka_unit_test(test_an_older_format),
     };
     return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);
 }
