@@ -121,7 +121,7 @@ static const struct shape {
       ".map(('x', 'i', 'v'), 'r', ops.write_sqlite('FOLDER/out.db', NAME, force=True)).output('r')",
       true, false, false },
     { "pipe.input('p').flat_map('p', ('s', 'i', 'x'), ops.read_dir()).map('i', 'v', MODEL)"
-      ".map(('x', 'i', 'v'), 'r', ops.write_jsonl('FOLDER/out.jsonl', NAME, force=True))"
+      ".map(('x', 'i', 'v'), 'r', ops.write_jsonl('FOLDER/lines.jsonl', NAME, force=True))"
       ".output('r')",
       true, false, false },
 };

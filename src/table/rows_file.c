@@ -17,6 +17,7 @@
 #include "core/fail.h"
 #include "table/lines.h"
 #include "table/row_json.h"
+#include "table/scan.h"
 
 struct digest {
     char hex[32]; // half of a SHA-256
@@ -142,7 +143,8 @@ static int check_free(const struct plo_table *table, const char *path, struct pi
                     path, table->path);
 }
 
-// The rows of an X.npy are no store of their own: adding to them would tear the three files apart.
+// The rows of an X.npy are no store of their own: adding to them, or putting others in their place,
+// would tear the three files apart.
 static int check_own(const struct plo_table *table, struct pipilo_error *err)
 {
     struct stat status;
@@ -152,9 +154,58 @@ static int check_own(const struct plo_table *table, struct pipilo_error *err)
         result = plo_fail_nomem(err, 0);
     else if (lstat(npy, &status) == 0)
         result = plo_fail(err, PIPILO_EEXISTS,
-                          "%s holds the rows of %s, which is the one to update or resume",
+                          "%.160s holds the rows of %.160s: update, resume or replace that one, or "
+                          "write to another name",
                           table->path, npy);
     plo_free(npy);
+    return result;
+}
+
+// Whether the lines in `fd` may be what an X.npy has left: rows without vectors.
+static int look_left(int fd, bool *left, struct pipilo_error *err)
+{
+    struct plo_lines lines;
+    struct plo_str texts = PLO_STR_INIT;
+    struct plo_scan_value vector = { 0 };
+    const struct plo_scan_field fields[] = { { "vector", &vector } };
+    const char *text = NULL;
+    size_t length = 0;
+    // Rows that failed have none anywhere: the first good one tells.
+    bool ok = false;
+    int result = 1;
+    plo_lines_init(&lines, fd, 0);
+    *left = true;
+    while (*left && !ok && (result = plo_lines_next(&lines, &text, &length, err)) > 0) {
+        struct plo_row row;
+        texts.length = 0;
+        *left = plo_row_json_read(&row, &ok, &texts, text, length) &&
+                plo_scan_object(text, length, fields, PLO_COUNT(fields)) && vector.text == NULL;
+    }
+    if (texts.failed)
+        result = plo_fail_nomem(err, length);
+    plo_lines_reset(&lines);
+    plo_str_reset(&texts);
+    return result < 0 ? result : 0;
+}
+
+// Where X.npy is not there, X.jsonl may be a store of its own, or no file of pipilo's at all.
+static int check_left(const struct plo_table *table, const char *path, struct pipilo_error *err)
+{
+    struct stat status;
+    bool left = true;
+    if (lstat(table->path, &status) == 0 || lstat(path, &status) < 0)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return plo_fail_errno(err, -errno, "cannot read %s", path);
+    int result = look_left(fd, &left, err);
+    close(fd);
+    if (result == 0 && !left)
+        result =
+            plo_fail(err, PIPILO_EEXISTS,
+                     "%.160s is no rest of %.160s, whose rows would go there: move it away, or "
+                     "write to another name",
+                     path, table->path);
     return result;
 }
 
@@ -166,8 +217,7 @@ int plo_rows_file_open(struct plo_rows_file *file, const struct plo_table *table
     if (!file->has_meta)
         return plo_outfile_create(&file->lines, NULL, NULL, err);
     bool own = strcmp(lines_path, table->path) == 0;
-    if (own && table->options.update)
-        PLO_TRY(check_own(table, err));
+    PLO_TRY(own ? check_own(table, err) : check_left(table, lines_path, err));
     PLO_TRY(check_free(table, lines_path, err));
     char *partial = plo_format("%s.partial%s", table->path, own ? "" : ".jsonl");
     if (partial == NULL)

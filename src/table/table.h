@@ -91,11 +91,12 @@ struct plo_row {
 // With options.resume the rows that an earlier writer left whole are there already: those of an OUT
 // that is finished, too, which is then only compared with the inputs.
 // Errors: PIPILO_EINVALID for another suffix or a dim of 0; PIPILO_EEXISTS for an OUT that is there
-// without force, update or resume, and for what an earlier writer left to be resumed without force
-// or resume; PIPILO_EMISMATCH for an update or resume with another fingerprint, dim, width or shard
-// (both in the message); PIPILO_EBUSY where another run writes to the same OUT; PIPILO_ENOTFOUND
-// for a folder that is not there; PIPILO_ECORRUPT for an OUT to update that is damaged; PIPILO_EIO;
-// PIPILO_ENOMEM.
+// without force, update or resume, for what an earlier writer left to be resumed without force or
+// resume, and, whatever the options, for an X.jsonl beside an X.npy and an X.npy whose X.jsonl is
+// another store's; PIPILO_EMISMATCH for an update or resume with another fingerprint, dim, width or
+// shard (both in the message); PIPILO_EBUSY where another run writes to the same OUT;
+// PIPILO_ENOTFOUND for a folder that is not there; PIPILO_ECORRUPT for an OUT to update that is
+// damaged; PIPILO_EIO; PIPILO_ENOMEM.
 int plo_table_create(struct plo_table **out, const char *path, const struct plo_table_meta *meta,
                      const struct plo_table_options *options, struct pipilo_error *err);
 

@@ -107,6 +107,24 @@ def test_an_out_that_is_there(pipilo, photos, tmp_path):
     assert numpy.load(tmp_path / "out.npy").shape == (1, 64)
 
 
+def everything(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("there, out, named", [("whole.npy", "whole.jsonl", "whole.jsonl holds the rows of whole.npy"),
+                                               ("plain.jsonl", "plain.npy", "plain.jsonl is no rest of plain.npy")])
+def test_force_takes_no_other_stores_files(pipilo, photos, tmp_path, there, out, named):
+    """X.npy has its rows in X.jsonl, which is also a name that a store may have."""
+    pipilo("embed", photos, *NULL, "-o", there)
+    before = everything(tmp_path)
+    assert named in pipilo("embed", photos / "0.jpg", *NULL, "-o", out, "--force", status=4).err
+    kind = out.split(".")[1]
+    text = (f"pipe.input('x').map('x', 'y', ops.image_embedding.timm('null:64'))"
+            f".map(('x', 'y'), 'z', ops.write_{kind}('{out}', model='null:64', force=True)).output('z')")
+    assert named in pipilo("run", text, photos / "0.jpg", status=4).err
+    assert everything(tmp_path) == before
+
+
 @pytest.mark.parametrize("out", ["out.npy", "out.db", "out.jsonl"])
 def test_update(pipilo, photos, tmp_path, out):
     bad = photos / "bad.jpg"

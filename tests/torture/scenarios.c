@@ -164,7 +164,7 @@ const struct scenario scenarios[] = {
       .input = "in",
       .rows = PICTURES },
     { .name = "write_jsonl",
-      .text = EMBED ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('o.jsonl', 'null:8', force=True))"
+      .text = EMBED ".map(('m', 'p', 'v'), 'r', ops.write_jsonl('l.jsonl', 'null:8', force=True))"
                     ".output('r')",
       .input = "in",
       .rows = PICTURES },

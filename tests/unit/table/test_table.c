@@ -134,6 +134,48 @@ static void test_existing_is_refused(void **state)
     assert_int_equal(make("d.db", 3, 0, force, &err), PIPILO_EEXISTS);
 }
 
+static void put_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+// X.jsonl belongs to X.npy, or is a store of its own: neither takes the other's place.
+static void test_rows_of_another(void **state)
+{
+    (void)state;
+    static const struct plo_table_options resume = { .resume = true };
+    static const struct plo_table_options *const ways[] = { &force, &resume };
+    struct pipilo_error err = { 0 };
+    assert_int_equal(make("x.npy", 9, 0, plain, &err), 0);
+    for (size_t i = 0; i < PLO_COUNT(ways); i++) {
+        assert_int_equal(make("x.jsonl", 3, 1, *ways[i], &err), PIPILO_EEXISTS);
+        assert_non_null(strstr(err.message, "x.jsonl holds the rows of x.npy"));
+    }
+    check_rows("x.npy", 9, 0);
+    // What an X.npy has left is replaced, also where its first rows failed or there is none.
+    for (int rows = 0; rows < 9; rows += 4) {
+        assert_int_equal(make("x.npy", rows, 0, force, &err), 0);
+        assert_int_equal(unlink("x.npy"), 0);
+        assert_int_equal(make("x.npy", 5, 1, force, &err), 0);
+        check_rows("x.npy", 5, 1);
+    }
+    assert_int_equal(make("z.jsonl", 9, 0, plain, &err), 0);
+    put_text("own.jsonl", "{\"row\": 1, \"mine\": true}\n");
+    static const char *const outs[][2] = { { "z.npy", "z.jsonl is no rest of z.npy" },
+                                           { "own.npy", "own.jsonl is no rest of own.npy" } };
+    for (size_t i = 0; i < PLO_COUNT(outs); i++) {
+        for (size_t j = 0; j < PLO_COUNT(ways); j++) {
+            assert_int_equal(make(outs[i][0], 3, 1, *ways[j], &err), PIPILO_EEXISTS);
+            assert_non_null(strstr(err.message, outs[i][1]));
+        }
+        assert_false(exists(outs[i][0]));
+    }
+    assert_string_equal(listing(), "own.jsonl x.jsonl x.meta.json x.npy z.jsonl z.meta.json ");
+}
+
 static void test_appeared_meanwhile(void **state)
 {
     (void)state;
@@ -426,6 +468,7 @@ int main(void)
         TEST(test_files_left),
         TEST(test_unfinished_leaves_nothing),
         TEST(test_existing_is_refused),
+        TEST(test_rows_of_another),
         TEST(test_appeared_meanwhile),
         TEST(test_two_at_once),
         TEST(test_bad_paths),
