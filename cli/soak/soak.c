@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pipilo/pipilo.h>
 
@@ -24,6 +26,7 @@ struct plan {
     const struct soak_options *options;
     char *folder;
     int kinds;
+    bool plot_made; // an empty file, so far
     struct report report;
 };
 
@@ -88,6 +91,34 @@ static int run_phases(struct plan *plan, struct pipilo_error *err)
     return result;
 }
 
+static int fail_plot(const char *path)
+{
+    say("%s: %s", path, strerror(errno));
+    return pipilo_error_exit_status(PIPILO_EIO);
+}
+
+// Whether the plot can be written is told before the work, which may take hours. One that is there
+// stays until there is another.
+static int try_plot(struct plan *plan)
+{
+    const char *path = plan->options->plot;
+    if (path == NULL)
+        return 0;
+    struct stat status;
+    plan->plot_made = lstat(path, &status) < 0;
+    FILE *file = fopen(path, "ae");
+    if (file == NULL)
+        return fail_plot(path);
+    fclose(file);
+    return 0;
+}
+
+static void drop_plot(const struct plan *plan)
+{
+    if (plan->plot_made)
+        unlink(plan->options->plot);
+}
+
 static int write_plot(const struct plan *plan)
 {
     const char *path = plan->options->plot;
@@ -99,10 +130,7 @@ static int write_plot(const struct plan *plan)
     bool good = file != NULL && !ferror(file);
     if (file != NULL)
         good = fclose(file) == 0 && good;
-    if (good)
-        return 0;
-    say("%s: %s", path, strerror(errno));
-    return pipilo_error_exit_status(PIPILO_EIO);
+    return good ? 0 : fail_plot(path);
 }
 
 // Closes the library and tells what was found; gives the exit status.
@@ -138,6 +166,8 @@ static int run_soak(const void *stored, char **operands, int count)
     for (int i = 0; i < WORK_KINDS; i++)
         plan.kinds += wanted(plan.options, &work_kinds[i]);
     int status = memory_begin("soak", &plan.options->memory, plan.options->quiet);
+    if (status == 0)
+        status = try_plot(&plan);
     if (status != 0)
         return status;
     signals_catch();
@@ -148,6 +178,8 @@ static int run_soak(const void *stored, char **operands, int count)
     } else {
         status = result < 0 ? say_error(&err) : finish(&plan);
     }
+    if (result < 0)
+        drop_plot(&plan);
     memory_say(NULL, NULL);
     for (int i = 0; i < plan.report.phase_count; i++)
         free(plan.report.phases[i]);
@@ -157,10 +189,10 @@ static int run_soak(const void *stored, char **operands, int count)
 #define AT(member) offsetof(struct soak_options, member)
 
 static const struct option_row rows[] = {
-    { 0, "minutes", "M", OPTION_INT, AT(minutes), .fallback = "0", .max = 100000, .silent = true,
-      .help = "work for M minutes in all (without it and --items: 1)" },
-    { 0, "items", "N", OPTION_INT, AT(items), .fallback = "0", .max = INT64_C(1000000000000),
-      .silent = true,
+    // Neither has a default that could be typed: 0 is what was not given.
+    { 0, "minutes", "M", OPTION_INT, AT(minutes), .min = 1, .max = 100000,
+      .help = "work for M minutes in all, a whole number (without it and --items: 1)" },
+    { 0, "items", "N", OPTION_INT, AT(items), .min = 1, .max = INT64_C(1000000000000),
       .help = "do N pictures, a tenth as many pipelines and a hundredth as many models; with "
               "--what N of those" },
     { 0, "what", "WHICH", OPTION_CHOICE, AT(what), .choices = "all|pictures|pipelines|models",
@@ -170,7 +202,8 @@ static const struct option_row rows[] = {
     { 0, "threads", "N", OPTION_INT, AT(threads), .fallback = "0", .max = 1024,
       .help = "threads to work with; 0: one for each processor core" },
     MEMORY_ROWS(struct soak_options),
-    { 0, "plot", "FILE", OPTION_FILE, AT(plot), .help = "draw all of it to FILE, an SVG" },
+    { 0, "plot", "FILE", OPTION_FILE, AT(plot),
+      .help = "draw all of it to FILE, as SVG whatever it is called" },
     { 'q', "quiet", NULL, OPTION_FLAG, AT(quiet), .help = "do not show how far it is" },
     { 0, "json", NULL, OPTION_FLAG, AT(json), .help = "print one JSON object, every look in it" },
     { 0 },

@@ -165,8 +165,23 @@ def test_the_table(pipilo):
 def test_what_it_cannot_do(pipilo):
     assert "no model" in pipilo("soak", "-m", "nowhere", "-q", status=3).err
     assert "--what" in pipilo("soak", "--what", "picture", status=2).err
-    assert "plot.svg" in pipilo("soak", "--items", "20", "--plot", "none/plot.svg", "-q", status=5).err
+    for option in ("--items", "--minutes"):
+        done = pipilo("soak", option, "0", status=2)
+        assert f"{option} takes 1 to " in done.err and not done.out
+    assert "whole number" in pipilo("soak", "--minutes", "0.5", status=2).err
     assert "'much' is no size" in pipilo("soak", status=2, env={"PIPILO_MEMORY": "much"}).err
+
+
+def test_the_plot_is_tried_first(pipilo, tmp_path):
+    """Nothing has run where it cannot be written, and none is left, or harmed, where nothing is drawn."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "old.svg").write_text("an older one")
+    for plot in ("none/plot.svg", "full"):
+        done = pipilo("soak", "--items", "20", "--plot", plot, status=5)
+        assert f"{plot}: " in done.err and done.err.count("\n") == 1 and not done.out
+    for plot in ("new.svg", "old.svg"):
+        pipilo("soak", "-m", "nowhere", "--plot", plot, "-q", status=3)
+    assert (tmp_path / "old.svg").read_text() == "an older one" and not (tmp_path / "new.svg").exists()
 
 
 def test_the_marks_on_memory(pipilo):
