@@ -12,6 +12,10 @@
 
 enum { FEW_DESCRIPTORS = 256, STALLED = 10 };
 
+// What a run needs at most for itself, and for each thread with --isolate: its helper, the one for
+// libvips, and what each of them shares. Measured, a little rounded up.
+enum { RUN_DESCRIPTORS = 16, THREAD_DESCRIPTORS = 8 };
+
 static const uint64_t little = UINT64_C(512) << 20; // bytes of budget
 
 static void tell_processor(struct doctor *doctor, const struct pipilo_machine *machine)
@@ -135,14 +139,23 @@ static void tell_marks(struct doctor *doctor)
                 mend);
 }
 
-static void tell_descriptors(struct doctor *doctor)
+static void tell_descriptors(struct doctor *doctor, const struct pipilo_machine *machine)
 {
     struct rlimit limit = { 0 };
     getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t needed = RUN_DESCRIPTORS + THREAD_DESCRIPTORS * (rlim_t)machine->cores;
+    bool short_of = limit.rlim_cur < needed;
     bool few = limit.rlim_cur < FEW_DESCRIPTORS;
-    doctor_tell(doctor, few ? DOCTOR_NOTE : DOCTOR_GOOD, "descriptors",
-                text_format("%llu at a time", (unsigned long long)limit.rlim_cur),
-                few ? "few for many threads: ulimit -n 1024" : NULL);
+    char *mend =
+        short_of ? text_format("a run may need %llu: ulimit -n 1024", (unsigned long long)needed)
+                 : text_format("few for many threads or shards: ulimit -n 1024");
+    doctor_tell(doctor,
+                short_of ? DOCTOR_WRONG
+                : few    ? DOCTOR_NOTE
+                         : DOCTOR_GOOD,
+                "descriptors", text_format("%llu at a time", (unsigned long long)limit.rlim_cur),
+                few || short_of ? mend : NULL);
+    free(mend);
 }
 
 static void tell_library(struct doctor *doctor, const struct pipilo_machine_library *library)
@@ -179,7 +192,7 @@ void doctor_machine(struct doctor *doctor)
     tell_group(doctor, machine);
     tell_pressure(doctor, machine);
     tell_marks(doctor);
-    tell_descriptors(doctor);
+    tell_descriptors(doctor, machine);
     for (size_t i = 0; i < machine->library_count; i++)
         tell_library(doctor, &machine->libraries[i]);
     pipilo_free(machine);

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import PROGRAM, ROOT
+from conftest import PROGRAM, ROOT, draw
 
 
 def checks(found, what):
@@ -35,6 +35,33 @@ def test_what_the_machine_has(pipilo):
     assert not model or only(found, "processor")["found"].startswith(model[0])
     assert only(found, "descriptors")["found"] == f"{resource.getrlimit(resource.RLIMIT_NOFILE)[0]} at a time"
     assert only(found, "environment")["level"] == "good" or "PIPILO_HOME" in only(found, "environment")["found"]
+
+
+def under(descriptors, environment, folder, *words):
+    limit = (descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    return subprocess.run([PROGRAM, *words], cwd=folder, env=environment, capture_output=True, text=True,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+
+
+def test_few_descriptors(environment, tmp_path):
+    """Where it says nothing is wrong a run that takes many has enough; where one fails, it says so."""
+    for seed in range(12):
+        draw(tmp_path / f"photos/{seed}.jpg", seed)
+    for descriptors, level in ((20, "wrong"), (255, "note"), (1024, "good")):
+        done = under(descriptors, environment, tmp_path, "doctor", "--json")
+        check = only(json.loads(done.stdout), "descriptors")
+        assert check["level"] == level and check["found"] == f"{descriptors} at a time"
+        assert done.returncode == (level == "wrong")
+        assert (check["mend"] is None) == (level == "good") or "ulimit -n" in check["mend"]
+    check = only(json.loads(under(6, environment, tmp_path, "doctor", "--json").stdout), "descriptors")
+    enough = int(re.search(r"a run may need (\d+)", check["mend"])[1])
+    assert only(json.loads(under(enough, environment, tmp_path, "doctor", "--json").stdout),
+                "descriptors")["level"] == "note"
+    embed = ("embed", "photos", "-m", "null:64", "--isolate", "-q", "-o")
+    done = under(enough, environment, tmp_path, *embed, "enough.db")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = under(6, environment, tmp_path, *embed, "short.db")
+    assert done.returncode != 0 and "Too many open files" in done.stderr
 
 
 def test_memory_is_the_systems(pipilo):
