@@ -226,7 +226,14 @@ def test_without_the_program(pipilo, photos, tmp_path):
     words = ["embed", photos, *NULL, "-o", "out.npy", "--isolate"]
     done = pipilo(*words, env={"PIPILO_DECODER": "/nowhere/pipilo-decoder"}, status=3)
     assert "/nowhere/pipilo-decoder" in done.err and done.err.count("\n") == 1
-    assert pipilo(*words, env={"PIPILO_DECODER": "/bin/true"}, status=5).err.count("\n") == 1
+    # One that ends at once, and one that says nothing until it is waited for no more.
+    (tmp_path / "silent").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "silent").chmod(0o755)
+    for program, what in (("/bin/true", "at its start"), (str(tmp_path / "silent"), "30 s")):
+        done = pipilo(*words, env={"PIPILO_DECODER": program}, status=5)
+        assert f"{program} " in done.err and what in done.err and "PIPILO_DECODER" in done.err
+        assert done.err.count("\n") == 1
+    (tmp_path / "silent").unlink()
     done = pipilo("embed", photos, *NULL, "-o", "out.npy", env={"PIPILO_ISOLATE": "yes"}, status=2)
     assert "PIPILO_ISOLATE" in done.err and not left(tmp_path)
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -186,18 +187,38 @@ static int exchange(struct plo_helper *helper, const struct plo_helper_request *
     return reason;
 }
 
+// A program that is not the helper it should be: `what` says how, after its name.
+static int fail_program(struct pipilo_error *err, const char *what)
+{
+    char *program = NULL;
+    PLO_TRY(plo_spawn_program(&program, err));
+    int result = plo_fail(err, PIPILO_EIO,
+                          "%.200s %s: it must be the pipilo-decoder of this pipilo; install that "
+                          "anew, or have PIPILO_DECODER name it",
+                          program, what);
+    plo_free(program);
+    return result;
+}
+
 static int greet(struct plo_helper *helper, struct pipilo_error *err)
 {
     struct plo_helper_hello hello;
     int reason = wait_until(helper->socket, plo_clock_ns() + START_LIMIT * SECOND);
     if (reason == 0)
         reason = plo_wire_recv(helper->socket, &hello, sizeof hello, NULL);
+    if (reason == -ETIMEDOUT) {
+        char what[64];
+        snprintf(what, sizeof what, "does not answer in the %d s it has for its start",
+                 START_LIMIT);
+        return fail_program(err, what);
+    }
     if (reason < 0)
-        return plo_fail_errno(err, reason, "the decoder does not start");
+        return fail_program(err,
+                            reason == -EPROTO ? "answers in another way" : "ends at its start");
     if (hello.version != PLO_HELPER_VERSION ||
         hello.request_size != sizeof(struct plo_helper_request) ||
         hello.answer_size != sizeof(struct plo_helper_answer))
-        return plo_fail(err, PIPILO_EIO, "the decoder is of another version of pipilo");
+        return fail_program(err, "is of another version of pipilo");
     if (hello.err.code < 0)
         return plo_fail(err, hello.err.code, "the decoder does not start: %s", hello.err.message);
     helper->address_space = hello.address_space;

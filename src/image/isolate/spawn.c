@@ -22,7 +22,7 @@
 
 // Beside an installed library, in a wheel, beside an installed program, and in the build tree of
 // the library and of the package.
-static int find_program(char **out, struct pipilo_error *err)
+int plo_spawn_program(char **out, struct pipilo_error *err)
 {
     static const char *const places[] = { "pipilo/" PROGRAM, PROGRAM, "../lib/pipilo/" PROGRAM,
                                           "../image/" PROGRAM, "../src/image/" PROGRAM };
@@ -190,7 +190,7 @@ static int place_order(struct order *order)
 int plo_spawn(pid_t *pid, const char *kind, int socket, struct pipilo_error *err)
 {
     char *program = NULL;
-    PLO_TRY(find_program(&program, err));
+    PLO_TRY(plo_spawn_program(&program, err));
     struct order order = {
         .program = program, .kind = kind, .names = keep_environment(), .socket = socket
     };

@@ -12,6 +12,9 @@
 // the caller's. Errors: PIPILO_ENOTFOUND where there is no such program, PIPILO_EIO, PIPILO_ENOMEM.
 int plo_spawn(pid_t *pid, const char *kind, int socket, struct pipilo_error *err);
 
+// Which program that is, as a new string. Errors: PIPILO_ENOTFOUND, PIPILO_ENOMEM.
+int plo_spawn_program(char **out, struct pipilo_error *err);
+
 // Ends the thread, and with it whatever it started.
 void plo_spawn_stop(void);
 
