@@ -127,9 +127,11 @@ static void test_an_older_format(void **state)
     size_t ends[RECORDS + 1];
     struct plo_buf *whole = write_journal(ends);
     struct plo_journal_state read;
-    char *text = (char *)whole->data, *digit = strstr(text, "pipilo-resume-2"), sum[17];
+    static const char format[] = "pipilo-resume-2";
+    char *text = (char *)whole->data, sum[17];
+    char *digit = memmem(text, whole->size, format, strlen(format));
     assert_non_null(digit);
-    digit[strlen("pipilo-resume-")] = '1';
+    digit[strlen(format) - 1] = '1';
     size_t length = ends[0] - strlen(", 'sum': '0123456789abcdef'}\n");
     snprintf(sum, sizeof sum, "%016llx", (unsigned long long)plo_checksum(text, length));
     memcpy(text + length + strlen(", 'sum': '"), sum, 16);
