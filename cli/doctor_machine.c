@@ -146,9 +146,11 @@ static void tell_descriptors(struct doctor *doctor, const struct pipilo_machine 
     rlim_t needed = RUN_DESCRIPTORS + THREAD_DESCRIPTORS * (rlim_t)machine->cores;
     bool short_of = limit.rlim_cur < needed;
     bool few = limit.rlim_cur < FEW_DESCRIPTORS;
-    char *mend =
-        short_of ? text_format("a run may need %llu: ulimit -n 1024", (unsigned long long)needed)
-                 : text_format("few for many threads or shards: ulimit -n 1024");
+    rlim_t plenty = needed < 1024 ? 1024 : needed;
+    char *mend = short_of ? text_format("a run may need %llu: ulimit -n %llu",
+                                        (unsigned long long)needed, (unsigned long long)plenty)
+                          : text_format("few for many threads or shards: ulimit -n %llu",
+                                        (unsigned long long)plenty);
     doctor_tell(doctor,
                 short_of ? DOCTOR_WRONG
                 : few    ? DOCTOR_NOTE

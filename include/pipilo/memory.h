@@ -7,7 +7,9 @@
 //
 //   soft       less is worked on at once; models nobody uses and free heap are given back
 //   hard       one row at a time is worked on until it falls
-//   critical   a new row that needs memory is an error row, PIPILO_EBUDGET, with the figures
+//   critical   a new row that needs memory waits for those at work; where memory is as short then
+//   it
+//              is an error row, PIPILO_EBUDGET, with the figures
 //
 //     struct pipilo_memory memory = PIPILO_MEMORY_INIT;
 //     memory.limit = UINT64_C(2) << 30;      // the budget: 2 GiB
@@ -18,7 +20,7 @@
 //
 // What is not set is taken from the environment (PIPILO_MEMORY, PIPILO_MEMORY_SOFT, .._HARD,
 // .._CRITICAL, texts as pipilo_size_parse takes them), else by default; docs/memory.md has all of
-// it. Memory is looked at ten times a second while rows are worked on, and not otherwise.
+// it. Memory is looked at ten times a second while rows are worked on, and before one is refused.
 //
 // Threads: any.
 #ifndef PIPILO_MEMORY_H
@@ -64,8 +66,9 @@ struct pipilo_memory {
     // set gives way to those that were.
     uint64_t soft, hard, critical;
     // Called once for each event, on whichever thread saw it, without any lock and between rows;
-    // the work of that thread waits for it. It may call the functions of this header and
-    // pipilo_trim; it must not run a pipeline nor close the library. NULL: none.
+    // the work of that thread waits for it, and a row that another would refuse does, a second at
+    // most. It may call the functions of this header and pipilo_trim; it must not run a pipeline,
+    // end a run nor close the library. NULL: none.
     void (*action)(void *cookie, const struct pipilo_memory_event *event);
     void *cookie;
 };

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["INPUT", "OUTPUT", "flatten", "order", "predecessors"]
+__all__ = ["INPUT", "NOP", "OUTPUT", "flatten", "order", "predecessors"]
 
 INPUT, OUTPUT = "_input", "_output"
 NOP = {

@@ -1,10 +1,12 @@
 // governor.c: looks at memory, decides on a state, acts on it (see governor.h).
 #include "core/governor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -18,6 +20,7 @@
 enum { MOST_RELIEFS = 8 };
 enum { STALLED = 10, FLOWING = 5 }; // per cent of the time in which all stand still
 enum { STATES = PIPILO_MEMORY_CRITICAL + 1 };
+enum { PATIENCE = 1 };                    // seconds that a row waits for another thread's look
 #define SLACK        (UINT64_C(64) << 20) // below a mark at most, before its state ends
 #define RELIEF_EVERY INT64_C(1000000000)
 #define MEGABYTES(x) ((x) / 1000000)
@@ -145,10 +148,25 @@ static void tell(const struct pipilo_memory_event *event)
             MEGABYTES(event->total), what[event->state]);
 }
 
-static void look(void)
+// Where memory is critical, what has become idle since the last time is given back.
+static void relieve_again(void)
+{
+    int64_t clock = plo_clock_ns();
+    plo_lock_take(&lock);
+    bool due_again = now.state == PIPILO_MEMORY_CRITICAL && clock - relieved >= interval;
+    if (due_again)
+        relieved = clock;
+    plo_lock_release(&lock);
+    if (due_again)
+        relieve();
+}
+
+static void look(bool refusing)
 {
     struct plo_memory_use use;
     struct pipilo_memory_event event;
+    if (refusing)
+        relieve_again();
     plo_memory_use_read(&use);
     int64_t clock = plo_clock_ns();
     plo_lock_take(&lock);
@@ -177,7 +195,7 @@ static void look(void)
 }
 
 // False where another thread is at it.
-static bool look_alone(void)
+static bool look_alone(bool refusing)
 {
     plo_lock_take(&lock);
     bool mine = !looking;
@@ -187,7 +205,7 @@ static bool look_alone(void)
     plo_lock_release(&lock);
     if (!mine)
         return false;
-    look();
+    look(refusing);
     plo_lock_take(&lock);
     looking = false;
     pthread_cond_broadcast(&looked);
@@ -200,17 +218,21 @@ void plo_governor_tick(void)
     int64_t clock = plo_clock_ns();
     int64_t when = atomic_load_explicit(&due, memory_order_relaxed);
     if (clock >= when && atomic_compare_exchange_strong(&due, &when, clock + interval))
-        (void)look_alone();
+        (void)look_alone(false);
 }
 
 void plo_governor_look(void)
 {
-    bool within = false; // called by an action, which does not wait for itself
-    while (!within && !look_alone()) {
+    struct timespec until;
+    bool given_up = false;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE;
+    while (!given_up && !look_alone(true)) {
         plo_lock_take(&lock);
-        within = looking && pthread_equal(looker, pthread_self());
-        while (looking && !within)
-            pthread_cond_wait(&looked, &lock.mutex);
+        // An action does not wait for itself, and nobody long for one: it may want what he holds.
+        given_up = looking && pthread_equal(looker, pthread_self());
+        while (looking && !given_up)
+            given_up = pthread_cond_timedwait(&looked, &lock.mutex, &until) == ETIMEDOUT;
         plo_lock_release(&lock);
     }
 }

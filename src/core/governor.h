@@ -18,8 +18,9 @@
 // a reservation: the action may take long.
 void plo_governor_tick(void);
 
-// Looks at once: before a row is refused, for what was seen a moment ago may have passed. As
-// plo_governor_tick otherwise.
+// Looks at once, after what is idle was given back: before a row is refused, for what was seen a
+// moment ago may have passed. Where another thread looks, a second is waited for it, and for the
+// user's action. As plo_governor_tick otherwise.
 void plo_governor_look(void);
 
 // Has `give_back` called when memory gets short, before rows are refused, and once a second while

@@ -153,10 +153,15 @@ static int check_own(const struct plo_table *table, struct pipilo_error *err)
     if (npy == NULL)
         result = plo_fail_nomem(err, 0);
     else if (lstat(npy, &status) == 0)
-        result = plo_fail(err, PIPILO_EEXISTS,
-                          "%.160s holds the rows of %.160s: update, resume or replace that one, or "
-                          "write to another name",
-                          table->path, npy);
+        result = lstat(table->path, &status) == 0
+                     ? plo_fail(err, PIPILO_EEXISTS,
+                                "%.160s holds the rows of %.160s: update, resume or replace that "
+                                "one, or write to another name",
+                                table->path, npy)
+                     : plo_fail(err, PIPILO_EEXISTS,
+                                "%.160s would be taken for the rows of %.160s beside it: write to "
+                                "another name",
+                                table->path, npy);
     plo_free(npy);
     return result;
 }
@@ -188,14 +193,17 @@ static int look_left(int fd, bool *left, struct pipilo_error *err)
     return result < 0 ? result : 0;
 }
 
-// Where X.npy is not there, X.jsonl may be a store of its own, or no file of pipilo's at all.
+// X.jsonl may be a store of its own, or no file of pipilo's at all: beside an X.npy of another's,
+// too, which `force` would replace.
 static int check_left(const struct plo_table *table, const char *path, struct pipilo_error *err)
 {
     struct stat status;
     bool left = true;
-    if (lstat(table->path, &status) == 0 || lstat(path, &status) < 0)
+    if ((!table->options.force && lstat(table->path, &status) == 0) || lstat(path, &status) < 0)
         return 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) // a link to nothing
+        return 0;
     if (fd < 0)
         return plo_fail_errno(err, -errno, "cannot read %s", path);
     int result = look_left(fd, &left, err);

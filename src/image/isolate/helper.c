@@ -212,9 +212,12 @@ static int greet(struct plo_helper *helper, struct pipilo_error *err)
                  START_LIMIT);
         return fail_program(err, what);
     }
+    if (reason == -EPROTO)
+        return fail_program(err, "answers in another way");
+    if (reason == -EPIPE || reason == -ECONNRESET)
+        return fail_program(err, "ends at its start");
     if (reason < 0)
-        return fail_program(err,
-                            reason == -EPROTO ? "answers in another way" : "ends at its start");
+        return plo_fail_errno(err, reason, "the decoder does not start");
     if (hello.version != PLO_HELPER_VERSION ||
         hello.request_size != sizeof(struct plo_helper_request) ||
         hello.answer_size != sizeof(struct plo_helper_answer))

@@ -14,12 +14,14 @@
 
 static char given_folder[PATH_MAX]; // where to look first; "": nowhere
 
-// The library's path in `folder`, whatever version its name ends with; NULL where there is none.
-static int library_in(char **path, const char *folder, struct pipilo_error *err)
+// The library's path in `folder`, whatever version its name ends with; NULL where there is none. A
+// folder that may not be read holds none, unless the user `named` it.
+static int library_in(char **path, const char *folder, bool named, struct pipilo_error *err)
 {
     *path = NULL;
     DIR *dir = opendir(folder);
-    if (dir == NULL && (errno == ENOENT || errno == ENOTDIR))
+    bool short_of = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+    if (dir == NULL && !short_of && (!named || errno == ENOENT || errno == ENOTDIR))
         return 0;
     if (dir == NULL)
         return plo_fail_errno(err, -errno, "OpenVINO is looked for in %s", folder);
@@ -39,13 +41,13 @@ static int find_library(char **path, struct pipilo_error *err)
     static const char *const beside[] = { "pipilo/openvino", "../lib/pipilo/openvino" };
     for (size_t i = 0; *path == NULL && i < PLO_COUNT(beside); i++) {
         char *folder = plo_dynlib_beside(beside[i]);
-        int result = folder != NULL ? library_in(path, folder, err) : 0;
+        int result = folder != NULL ? library_in(path, folder, false, err) : 0;
         plo_free(folder);
         PLO_TRY(result);
     }
 #ifdef PLO_OPENVINO_DIR
     if (*path == NULL)
-        PLO_TRY(library_in(path, PLO_OPENVINO_DIR, err));
+        PLO_TRY(library_in(path, PLO_OPENVINO_DIR, false, err));
 #endif
     if (*path == NULL)
         *path = plo_strdup("libopenvino_c.so");
@@ -67,7 +69,7 @@ int plo_openvino_open(const struct plo_dynlib_symbol *symbols, size_t count,
     bool set = setting != NULL && *setting != '\0';
     char *path = NULL;
     if (set || given_folder[0] != '\0')
-        PLO_TRY(library_in(&path, set ? setting : given_folder, err));
+        PLO_TRY(library_in(&path, set ? setting : given_folder, set, err));
     if (set && path == NULL)
         return plo_fail(err, PIPILO_ENOTFOUND,
                         "PIPILO_OPENVINO names %s, which holds no libopenvino_c.so", setting);

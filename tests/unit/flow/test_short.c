@@ -364,6 +364,28 @@ static void an_action_helps(void **state)
     assert_int_equal(pipilo_memory_set(&memory, NULL), 0);
 }
 
+static bool room_is_given;
+
+static void give_room(void)
+{
+    if (room_is_given)
+        tree_use(CALM);
+}
+
+// What is idle when a row would be refused is given back before.
+static void relief_helps(void **state)
+{
+    (void)state;
+    plo_governor_add_relief(give_room);
+    room_is_given = true;
+    change_at = 100;
+    change_to = CRITICAL;
+    struct outcome outcome = run_rows(WATCHED, 1000);
+    room_is_given = false;
+    assert_int_equal(outcome.rows, 1000);
+    assert_int_equal(outcome.errors, 0);
+}
+
 static int threads_of_four(void **state)
 {
     (void)state;
@@ -391,6 +413,7 @@ int main(void)
         TEST(what_needs_no_memory_goes_on),
         TEST(writers_go_on),
         TEST(an_action_helps),
+        TEST(relief_helps),
     };
     return cmocka_run_group_tests(tests, threads_of_four, all_gone);
 }

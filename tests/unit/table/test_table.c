@@ -174,6 +174,15 @@ static void test_rows_of_another(void **state)
         assert_false(exists(outs[i][0]));
     }
     assert_string_equal(listing(), "own.jsonl x.jsonl x.meta.json x.npy z.jsonl z.meta.json ");
+    // An array of the user's own beside it does not make it the array's.
+    put_text("z.npy", "an array");
+    assert_int_equal(make("z.npy", 3, 1, force, &err), PIPILO_EEXISTS);
+    assert_non_null(strstr(err.message, "z.jsonl is no rest of z.npy"));
+    put_text("y.npy", "an array");
+    assert_int_equal(make("y.jsonl", 3, 1, plain, &err), PIPILO_EEXISTS);
+    assert_non_null(strstr(err.message, "y.jsonl would be taken for the rows of y.npy"));
+    assert_int_equal(symlink("nothing", "w.jsonl"), 0);
+    assert_int_equal(make("w.npy", 3, 1, force, &err), 0);
 }
 
 static void test_appeared_meanwhile(void **state)
