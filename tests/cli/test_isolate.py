@@ -200,7 +200,8 @@ def test_no_helper_outlives_a_killed_parent(started):
 
 def test_a_signal_to_the_group(started, tmp_path):
     """What is begun is finished, or out of time."""
-    run, helper = started("--time-limit", "10")
+    # So many more that none is late enough for all of them to be begun.
+    run, helper = started("--time-limit", "10", *["in"] * 300)
     helpers = children(run.pid)
     os.killpg(run.pid, signal.SIGINT)
     out, err = run.communicate(timeout=PATIENCE)
