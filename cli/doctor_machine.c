@@ -149,14 +149,15 @@ static void tell_descriptors(struct doctor *doctor, const struct pipilo_machine 
     rlim_t plenty = needed < 1024 ? 1024 : needed;
     char *mend = short_of ? text_format("a run may need %llu: ulimit -n %llu",
                                         (unsigned long long)needed, (unsigned long long)plenty)
-                          : text_format("few for many threads or shards: ulimit -n %llu",
-                                        (unsigned long long)plenty);
+                 : few    ? text_format("few for many threads or shards: ulimit -n %llu",
+                                        (unsigned long long)plenty)
+                          : NULL;
     doctor_tell(doctor,
                 short_of ? DOCTOR_WRONG
                 : few    ? DOCTOR_NOTE
                          : DOCTOR_GOOD,
                 "descriptors", text_format("%llu at a time", (unsigned long long)limit.rlim_cur),
-                few || short_of ? mend : NULL);
+                mend);
     free(mend);
 }
 

@@ -7,9 +7,8 @@
 //
 //   soft       less is worked on at once; models nobody uses and free heap are given back
 //   hard       one row at a time is worked on until it falls
-//   critical   a new row that needs memory waits for those at work; where memory is as short then
-//   it
-//              is an error row, PIPILO_EBUDGET, with the figures
+//   critical   a new row that needs memory waits for those at work; if memory is still as short
+//              it is an error row, PIPILO_EBUDGET, with the figures
 //
 //     struct pipilo_memory memory = PIPILO_MEMORY_INIT;
 //     memory.limit = UINT64_C(2) << 30;      // the budget: 2 GiB

@@ -215,8 +215,7 @@ PIPILO_API int pipilo_store_search(struct pipilo_hits **out, pipilo_store *store
                                    size_t limit, const struct pipilo_search_options *options,
                                    struct pipilo_error *err);
 
-// --- a map
-// -----------------------------------------------------------------------------------------------
+// --- a map ---------------------------------------------------------------------------------------
 
 struct pipilo_place {
     int64_t row;

@@ -26,9 +26,8 @@ struct plo_late {
 // no descriptor was left, `out_of_memory`, or the user's `code`.
 int plo_late_open(struct plo_late *late, struct pipilo_error *err);
 
-enum {
-    PLO_LATE_WHY = 4096 + 256
-}; // bytes for why one did not open: a path, and the reason behind it
+// Bytes for why one did not open: a path, and the reason behind it.
+enum { PLO_LATE_WHY = 4096 + 256 };
 
 // The code for a library that did not open, by what the loader said; `code` for any other reason.
 int plo_late_code(const char *why, int code);
